@@ -1,0 +1,28 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+/** Secrets of the Worker under test; they protect nothing. */
+const TEST_SECRETS = {
+  VES_SEQUENCER_SIGNING_KEY: "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+  BOOTSTRAP_ADMIN_API_KEY: "dev_admin_key",
+  PAYLOAD_ENCRYPTION_KEY: "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+};
+
+/**
+ * Three projects. `test/conformance` holds platform-free suites and runs in both runtimes; `node` adds what needs plain Node;
+ * `workers` what needs workerd; `e2e` starts real server processes.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "node", include: ["test/conformance/**/*.test.ts", "test/node/**/*.test.ts"] } },
+      {
+        plugins: [
+          cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: TEST_SECRETS } }),
+        ],
+        test: { name: "workers", include: ["test/conformance/**/*.test.ts", "test/workers/**/*.test.ts"] },
+      },
+      { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 } },
+    ],
+  },
+});
