@@ -1,0 +1,5 @@
+import type { Migration } from "../migration.ts";
+import { log } from "./0001_log.ts";
+
+/** Schema of a StreamSequencer object, in order of application. */
+export const streamMigrations: readonly Migration[] = [log];

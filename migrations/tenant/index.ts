@@ -1,0 +1,5 @@
+import type { Migration } from "../migration.ts";
+import { registry } from "./0001_registry.ts";
+
+/** Schema of a TenantRegistry object, in order of application. */
+export const tenantMigrations: readonly Migration[] = [registry];

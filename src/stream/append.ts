@@ -1,0 +1,242 @@
+import { streamMigrations } from "../../migrations/stream/index.ts";
+import { isEmptyStore, migrate } from "../storage/migrate.ts";
+import { blob, blobOrNull, integer, integerOrNull, type SqlRow, type SqlStore, text } from "../storage/sql-store.ts";
+import { equalBytes, toHex, uuidBytes, uuidFromBytes } from "../ves/index.ts";
+import { ENTITY_STRIDE } from "./entity-stride.ts";
+import { bundleText, type EntityPlace, eventBindings, INSERT_EVENT, placeOf } from "./event-row.ts";
+import { headOf } from "./head.ts";
+import type { CheckedEvent, EventOutcome, Place, RejectionPhase } from "./messages.ts";
+
+/** An entity while a request is being decided: its stored version plus what the request has added. */
+interface Entity {
+  readonly type: string;
+  readonly id: string;
+  version: number;
+  lastSequence: number | null;
+  /** Number of its latest event whose version is a multiple of the stride. */
+  skipSequence: number | null;
+  changed: boolean;
+}
+
+/** What the log already holds of the ids that a request names. */
+interface Known {
+  readonly head: number;
+  readonly events: ReadonlyMap<string, SqlRow>;
+  readonly commands: ReadonlySet<string>;
+  readonly entities: ReadonlyMap<string, Entity>;
+}
+
+/** One event that gets a number, ready to be written. */
+interface Accepted {
+  readonly event: CheckedEvent;
+  readonly place: Place;
+  readonly entity: EntityPlace;
+}
+
+/** The head after the request, and one outcome for each of its events, in its order. */
+export interface Appended {
+  readonly head: number;
+  readonly outcomes: readonly EventOutcome[];
+}
+
+/**
+ * Decides every event of one request and writes the accepted ones, in one transaction: all of it is in the log when this
+ * returns, none of it when it throws. A request that has nothing to add writes nothing, so an unknown stream stays unknown.
+ *
+ * @param now milliseconds since the epoch: the `sequenced_at` of what is accepted
+ */
+export function appendEvents(
+  store: SqlStore,
+  events: readonly CheckedEvent[],
+  receiptKeyVersion: number,
+  now: number,
+): Appended {
+  return store.transaction(() => {
+    const known = lookUp(store, events);
+    const accepted: Accepted[] = [];
+    const outcomes = decide(events, known, receiptKeyVersion, now, accepted);
+    if (accepted.length > 0) write(store, accepted, known.entities);
+    return { head: known.head + accepted.length, outcomes };
+  });
+}
+
+function decide(
+  events: readonly CheckedEvent[],
+  known: Known,
+  receiptKeyVersion: number,
+  now: number,
+  accepted: Accepted[],
+): EventOutcome[] {
+  const seenEvents = new Set<string>();
+  const seenCommands = new Set<string>();
+
+  return events.map((event): EventOutcome => {
+    const { event_id: eventId, command_id: commandId, base_version: baseVersion } = event.envelope;
+
+    if (seenEvents.has(eventId)) {
+      return rejected(1, "duplicate_event_id", `Event ${eventId} occurs more than once in this request`);
+    }
+    seenEvents.add(eventId);
+
+    const stored = known.events.get(eventId);
+    if (stored !== undefined) {
+      return isSameEvent(event, stored)
+        ? { kind: "replayed", place: placeOf(stored) }
+        : rejected(1, "duplicate_event_id", `Event ${eventId} is already in the log with different contents`);
+    }
+    if (event.rejection !== null) return { kind: "rejected", rejection: event.rejection, phase: 1 };
+
+    if (commandId !== undefined) {
+      if (seenCommands.has(commandId)) {
+        return rejected(1, "duplicate_command_id", `Command ${commandId} occurs more than once in this request`);
+      }
+      // Even if the event fails below: a command that this request has tried is not tried again by it.
+      seenCommands.add(commandId);
+      if (known.commands.has(commandId)) {
+        return rejected(2, "duplicate_command_id", `Command ${commandId} was already used in this stream`);
+      }
+    }
+
+    const entity = entityOf(event, known);
+    if (baseVersion !== undefined && baseVersion !== entity.version) {
+      return rejected(
+        3,
+        `version_conflict: expected ${baseVersion}, actual ${entity.version}`,
+        `The event was made for version ${baseVersion} of ${entity.type} ${entity.id}, which is at version ${entity.version}`,
+      );
+    }
+
+    const place = { sequenceNumber: known.head + accepted.length + 1, sequencedAt: now, receiptKeyVersion };
+    accepted.push({ event, place, entity: advance(entity, place.sequenceNumber) });
+    return { kind: "accepted", place };
+  });
+}
+
+function rejected(phase: RejectionPhase, reason: string, message: string): EventOutcome {
+  return { kind: "rejected", rejection: { reason, message }, phase };
+}
+
+/**
+ * Whether `event` is the stored one again. The signing hash stands for every member that it covers; what it leaves out
+ * (in version 1 also the command and the base version) is compared beside it.
+ */
+function isSameEvent(event: CheckedEvent, stored: SqlRow): boolean {
+  const { envelope } = event;
+  const commandId = blobOrNull(stored["command_id"]);
+  return (
+    event.payloadIntact &&
+    equalBytes(event.signingHash, blob(stored["event_signing_hash"])) &&
+    equalBytes(envelope.agent_signature, blob(stored["agent_signature"])) &&
+    (envelope.command_id ?? null) === (commandId === null ? null : uuidFromBytes(commandId)) &&
+    (envelope.base_version ?? null) === stored["base_version"] &&
+    (envelope.agent_signature_scheme ?? null) === stored["signature_scheme"] &&
+    bundleText(envelope.agent_signature_bundle) === stored["signature_bundle"]
+  );
+}
+
+/** Gives the entity its next version, held by the event with this number. */
+function advance(entity: Entity, sequenceNumber: number): EntityPlace {
+  const place = {
+    version: entity.version + 1,
+    previousSequence: entity.lastSequence,
+    skipSequence: entity.skipSequence,
+  };
+  entity.version = place.version;
+  entity.lastSequence = sequenceNumber;
+  if (place.version % ENTITY_STRIDE === 0) entity.skipSequence = sequenceNumber;
+  entity.changed = true;
+  return place;
+}
+
+function lookUp(store: SqlStore, events: readonly CheckedEvent[]): Known {
+  const entities = new Map<string, Entity>();
+  for (const { envelope } of events) {
+    const { entity_type: type, entity_id: id } = envelope;
+    const key = entityKey(type, id);
+    if (!entities.has(key)) {
+      entities.set(key, { type, id, version: 0, lastSequence: null, skipSequence: null, changed: false });
+    }
+  }
+  if (isEmptyStore(store)) return { head: 0, events: new Map(), commands: new Set(), entities };
+
+  // One statement for each kind of id, however many events the request has.
+  const eventIds = events.map((event) => toHex(uuidBytes(event.envelope.event_id)));
+  const storedEvents = store.exec(
+    `SELECT event_id, sequence_number, sequenced_at, receipt_key_version, event_signing_hash, agent_signature,
+            command_id, base_version, signature_scheme, signature_bundle
+       FROM json_each(?) AS wanted CROSS JOIN events ON event_id = unhex(wanted.value)`,
+    JSON.stringify(eventIds),
+  );
+
+  const commandIds = events.flatMap(({ envelope }) =>
+    envelope.command_id === undefined ? [] : [toHex(uuidBytes(envelope.command_id))],
+  );
+  const usedCommands =
+    commandIds.length === 0
+      ? []
+      : store.exec(
+          "SELECT command_id FROM json_each(?) AS wanted CROSS JOIN commands ON command_id = unhex(wanted.value)",
+          JSON.stringify(commandIds),
+        );
+
+  const storedEntities = store.exec(
+    `SELECT entity_type, entity_id, version, last_sequence, skip_sequence
+       FROM json_each(?) AS wanted
+      CROSS JOIN entities ON entity_type = wanted.value ->> 0 AND entity_id = wanted.value ->> 1`,
+    JSON.stringify(Array.from(entities.values(), ({ type, id }) => [type, id])),
+  );
+  for (const row of storedEntities) {
+    const entity = entities.get(entityKey(text(row["entity_type"]), text(row["entity_id"])));
+    if (entity === undefined) continue;
+    entity.version = integer(row["version"]);
+    entity.lastSequence = integer(row["last_sequence"]);
+    entity.skipSequence = integerOrNull(row["skip_sequence"]);
+  }
+
+  return {
+    head: headOf(store),
+    events: new Map(storedEvents.map((row) => [uuidFromBytes(blob(row["event_id"])), row])),
+    commands: new Set(usedCommands.map((row) => uuidFromBytes(blob(row["command_id"])))),
+    entities,
+  };
+}
+
+function entityOf(event: CheckedEvent, known: Known): Entity {
+  const entity = known.entities.get(entityKey(event.envelope.entity_type, event.envelope.entity_id));
+  if (entity === undefined) throw new Error("every entity of the request was looked up");
+  return entity;
+}
+
+/** The length makes it unambiguous where the type ends. */
+function entityKey(type: string, id: string): string {
+  return `${type.length}:${type}${id}`;
+}
+
+function write(store: SqlStore, accepted: readonly Accepted[], entities: ReadonlyMap<string, Entity>): void {
+  if (isEmptyStore(store)) migrate(store, streamMigrations);
+  for (const { event, place, entity } of accepted) {
+    store.exec(INSERT_EVENT, ...eventBindings(event, place, entity));
+    const commandId = event.envelope.command_id;
+    if (commandId !== undefined) {
+      store.exec(
+        "INSERT INTO commands (command_id, sequence_number) VALUES (?, ?)",
+        uuidBytes(commandId),
+        place.sequenceNumber,
+      );
+    }
+  }
+  // Once for each entity, not for each event: a row written is a row paid for.
+  for (const entity of entities.values()) {
+    if (!entity.changed) continue;
+    store.exec(
+      `INSERT INTO entities (entity_type, entity_id, version, last_sequence, skip_sequence) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (entity_type, entity_id) DO UPDATE
+         SET version = excluded.version, last_sequence = excluded.last_sequence, skip_sequence = excluded.skip_sequence`,
+      entity.type,
+      entity.id,
+      entity.version,
+      entity.lastSequence,
+      entity.skipSequence,
+    );
+  }
+}

@@ -1,0 +1,69 @@
+/** What the Workers and streams of a tenant say to its registry. Failures are results: errors lose their type across RPC. */
+
+/** A registered signing key. Times are milliseconds since the epoch. */
+export interface RegisteredKey {
+  readonly agentId: string;
+  readonly keyId: number;
+  readonly publicKey: Uint8Array;
+  readonly createdAt: number;
+  readonly validFrom: number | null;
+  readonly validTo: number | null;
+  readonly revokedAt: number | null;
+}
+
+export interface KeyRegistration {
+  readonly agentId: string;
+  /** Null: the next free one. */
+  readonly keyId: number | null;
+  readonly publicKey: Uint8Array;
+  readonly validFrom: number | null;
+  readonly validTo: number | null;
+}
+
+export type KeyRegistrationResult =
+  | { readonly kind: "registered"; readonly keyId: number }
+  | { readonly kind: "key_exists" }
+  | { readonly kind: "too_many_keys"; readonly limit: number };
+
+/** What may be recorded by one agent (section "Agent policies" of the HTTP API). */
+export interface AgentPolicy {
+  readonly allowedEventTypes: readonly string[];
+  readonly allowedEntityTypes: readonly string[];
+  readonly requireBaseVersion: boolean;
+  readonly maxPayloadBytes: number | null;
+  readonly enabled: boolean;
+}
+
+/** Everything that verifying an agent's events needs, as of one registry version. */
+export interface AgentSnapshot {
+  readonly version: number;
+  readonly keys: readonly RegisteredKey[];
+  readonly policy: AgentPolicy | null;
+}
+
+export interface Permissions {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly admin: boolean;
+}
+
+/** A minted API key as stored: the key itself is known only to who received it. */
+export interface ApiKeyRecord {
+  /** Lowercase hex SHA-256 of the whole key text. */
+  readonly keyHash: string;
+  readonly agentId: string;
+  /** Null: all stores of the tenant. */
+  readonly storeIds: readonly string[] | null;
+  readonly permissions: Permissions;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+  readonly revokedAt: number | null;
+}
+
+export type NewApiKey = Omit<ApiKeyRecord, "createdAt" | "revokedAt">;
+
+export type ApiKeyRevocation =
+  | { readonly kind: "revoked"; readonly key: ApiKeyRecord }
+  | { readonly kind: "not_found" }
+  /** More than one key begins with this prefix. */
+  | { readonly kind: "ambiguous" };

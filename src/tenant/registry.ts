@@ -1,0 +1,205 @@
+import { tenantMigrations } from "../../migrations/tenant/index.ts";
+import { isEmptyStore, migrate } from "../storage/migrate.ts";
+import { blob, integer, integerOrNull, type SqlRow, type SqlStore, text, textOrNull } from "../storage/sql-store.ts";
+import { fromHex, toHex, uuidBytes, uuidFromBytes } from "../ves/index.ts";
+import type {
+  AgentPolicy,
+  AgentSnapshot,
+  ApiKeyRecord,
+  ApiKeyRevocation,
+  KeyRegistration,
+  KeyRegistrationResult,
+  NewApiKey,
+  RegisteredKey,
+} from "./messages.ts";
+
+/** Verifying an event may try several keys, and a snapshot carries all: 256 keys are 50 KB. */
+export const MAX_KEYS_PER_AGENT = 256;
+
+/** A key id is 32 bits wide in the signed hash (VES 2.5). */
+export const MAX_KEY_ID = 2 ** 32 - 1;
+
+/*
+ * The registry of one tenant, written against a SqlStore. Reading one that was never written to writes nothing.
+ *
+ * Whatever decides if an event may be accepted (keys, policies) is under the version: each change of it raises the
+ * version in the same transaction.
+ */
+
+/** Rises with every change of a key or policy; 0 for a registry that was never written to. */
+export function registryVersion(store: SqlStore): number {
+  if (isEmptyStore(store)) return 0;
+  return integer(store.exec("SELECT version FROM registry_state")[0]?.["version"]);
+}
+
+export function agentSnapshot(store: SqlStore, agentId: string): AgentSnapshot {
+  return {
+    version: registryVersion(store),
+    keys: agentKeys(store, agentId),
+    policy: agentPolicy(store, agentId),
+  };
+}
+
+/** Keys of one agent, or of all, by agent and key id; revoked and expired ones included. */
+export function agentKeys(store: SqlStore, agentId?: string): RegisteredKey[] {
+  if (isEmptyStore(store)) return [];
+  const columns = "agent_id, key_id, public_key, created_at, valid_from, valid_to, revoked_at";
+  const rows =
+    agentId === undefined
+      ? store.exec(`SELECT ${columns} FROM agent_keys ORDER BY agent_id, key_id`)
+      : store.exec(`SELECT ${columns} FROM agent_keys WHERE agent_id = ? ORDER BY key_id`, uuidBytes(agentId));
+  return rows.map((row) => ({
+    agentId: uuidFromBytes(blob(row["agent_id"])),
+    keyId: integer(row["key_id"]),
+    publicKey: blob(row["public_key"]),
+    createdAt: integer(row["created_at"]),
+    validFrom: integerOrNull(row["valid_from"]),
+    validTo: integerOrNull(row["valid_to"]),
+    revokedAt: integerOrNull(row["revoked_at"]),
+  }));
+}
+
+export function registerKey(store: SqlStore, key: KeyRegistration, now: number): KeyRegistrationResult {
+  return store.transaction((): KeyRegistrationResult => {
+    migrate(store, tenantMigrations);
+    const taken = agentKeys(store, key.agentId).map(({ keyId }) => keyId);
+    if (taken.length >= MAX_KEYS_PER_AGENT) return { kind: "too_many_keys", limit: MAX_KEYS_PER_AGENT };
+    const keyId = key.keyId ?? nextFreeKeyId(taken);
+    if (taken.includes(keyId)) return { kind: "key_exists" };
+    store.exec(
+      `INSERT INTO agent_keys (agent_id, key_id, public_key, created_at, valid_from, valid_to, revoked_at)
+       VALUES (?, ?, ?, ?, ?, ?, NULL)`,
+      uuidBytes(key.agentId),
+      keyId,
+      key.publicKey,
+      now,
+      key.validFrom,
+      key.validTo,
+    );
+    raiseVersion(store);
+    return { kind: "registered", keyId };
+  });
+}
+
+/** Revokes a key, once: repeating it leaves the time of the first revocation. Null when there is no such key. */
+export function revokeKey(store: SqlStore, agentId: string, keyId: number, now: number): RegisteredKey | null {
+  if (isEmptyStore(store)) return null;
+  return store.transaction(() => {
+    const key = agentKeys(store, agentId).find((candidate) => candidate.keyId === keyId);
+    if (key === undefined || key.revokedAt !== null) return key ?? null;
+    store.exec(
+      "UPDATE agent_keys SET revoked_at = ? WHERE agent_id = ? AND key_id = ?",
+      now,
+      uuidBytes(agentId),
+      keyId,
+    );
+    raiseVersion(store);
+    return { ...key, revokedAt: now };
+  });
+}
+
+export function agentPolicy(store: SqlStore, agentId: string): AgentPolicy | null {
+  if (isEmptyStore(store)) return null;
+  const [row] = store.exec("SELECT policy FROM agent_policies WHERE agent_id = ?", uuidBytes(agentId));
+  return row === undefined ? null : (JSON.parse(text(row["policy"])) as AgentPolicy);
+}
+
+export function putAgentPolicy(store: SqlStore, agentId: string, policy: AgentPolicy, now: number): void {
+  store.transaction(() => {
+    migrate(store, tenantMigrations);
+    store.exec(
+      `INSERT INTO agent_policies (agent_id, policy, updated_at) VALUES (?, ?, ?)
+         ON CONFLICT (agent_id) DO UPDATE SET policy = excluded.policy, updated_at = excluded.updated_at`,
+      uuidBytes(agentId),
+      JSON.stringify(policy),
+      now,
+    );
+    raiseVersion(store);
+  });
+}
+
+export function addApiKey(store: SqlStore, key: NewApiKey, now: number): void {
+  store.transaction(() => {
+    migrate(store, tenantMigrations);
+    store.exec(
+      `INSERT INTO api_keys
+         (key_hash, agent_id, store_ids, can_read, can_write, can_admin, created_at, expires_at, revoked_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
+      fromHex(key.keyHash),
+      uuidBytes(key.agentId),
+      key.storeIds === null ? null : JSON.stringify(key.storeIds),
+      Number(key.permissions.read),
+      Number(key.permissions.write),
+      Number(key.permissions.admin),
+      now,
+      key.expiresAt,
+    );
+  });
+}
+
+/** An API key by the hash of its text, revoked and expired ones included. */
+export function findApiKey(store: SqlStore, keyHash: string): ApiKeyRecord | null {
+  if (isEmptyStore(store)) return null;
+  const [row] = store.exec("SELECT * FROM api_keys WHERE key_hash = ?", fromHex(keyHash));
+  return row === undefined ? null : apiKeyFromRow(row);
+}
+
+/** The API keys of an agent, oldest first. */
+export function apiKeysOf(store: SqlStore, agentId: string): ApiKeyRecord[] {
+  if (isEmptyStore(store)) return [];
+  return store
+    .exec("SELECT * FROM api_keys WHERE agent_id = ? ORDER BY created_at, key_hash", uuidBytes(agentId))
+    .map(apiKeyFromRow);
+}
+
+/** Revokes the one API key of the agent whose hash begins with `prefix` (lowercase hex). */
+export function revokeApiKey(store: SqlStore, agentId: string, prefix: string, now: number): ApiKeyRevocation {
+  const matches = apiKeysOf(store, agentId).filter(({ keyHash }) => keyHash.startsWith(prefix));
+  const [key] = matches;
+  if (key === undefined) return { kind: "not_found" };
+  if (matches.length > 1) return { kind: "ambiguous" };
+  if (key.revokedAt !== null) return { kind: "revoked", key };
+  store.exec("UPDATE api_keys SET revoked_at = ? WHERE key_hash = ?", now, fromHex(key.keyHash));
+  return { kind: "revoked", key: { ...key, revokedAt: now } };
+}
+
+export function hasStore(store: SqlStore, storeId: string): boolean {
+  if (isEmptyStore(store)) return false;
+  return store.exec("SELECT 1 FROM stores WHERE store_id = ?", uuidBytes(storeId)).length > 0;
+}
+
+/** Records that a store exists; repeating it changes nothing. */
+export function addStore(store: SqlStore, storeId: string, now: number): void {
+  store.transaction(() => {
+    migrate(store, tenantMigrations);
+    store.exec(
+      "INSERT INTO stores (store_id, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
+      uuidBytes(storeId),
+      now,
+    );
+  });
+}
+
+/** One above the highest, so that an id is not given again; only when there is none above, the lowest gap. */
+function nextFreeKeyId(taken: readonly number[]): number {
+  const next = Math.max(0, ...taken) + 1;
+  if (next <= MAX_KEY_ID) return next;
+  return Array.from({ length: taken.length + 1 }, (_, index) => index + 1).find((id) => !taken.includes(id)) ?? next;
+}
+
+function raiseVersion(store: SqlStore): void {
+  store.exec("UPDATE registry_state SET version = version + 1");
+}
+
+function apiKeyFromRow(row: SqlRow): ApiKeyRecord {
+  const storeIds = textOrNull(row["store_ids"]);
+  return {
+    keyHash: toHex(blob(row["key_hash"])),
+    agentId: uuidFromBytes(blob(row["agent_id"])),
+    storeIds: storeIds === null ? null : (JSON.parse(storeIds) as string[]),
+    permissions: { read: row["can_read"] === 1, write: row["can_write"] === 1, admin: row["can_admin"] === 1 },
+    createdAt: integer(row["created_at"]),
+    expiresAt: integerOrNull(row["expires_at"]),
+    revokedAt: integerOrNull(row["revoked_at"]),
+  };
+}

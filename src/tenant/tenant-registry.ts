@@ -1,0 +1,113 @@
+import { DurableObject } from "cloudflare:workers";
+import { tenantMigrations } from "../../migrations/tenant/index.ts";
+import { durableStore } from "../storage/durable-store.ts";
+import { isEmptyStore, migrate } from "../storage/migrate.ts";
+import type { SqlStore } from "../storage/sql-store.ts";
+import { LEASE_MS } from "./lease.ts";
+import type {
+  AgentPolicy,
+  AgentSnapshot,
+  ApiKeyRecord,
+  ApiKeyRevocation,
+  KeyRegistration,
+  KeyRegistrationResult,
+  NewApiKey,
+  RegisteredKey,
+} from "./messages.ts";
+import * as registry from "./registry.ts";
+
+/**
+ * The registry of one tenant: a thin shell around registry.ts that adds the leases. What is said here is on disk before
+ * the answer leaves (the output gate).
+ */
+export class TenantRegistry extends DurableObject<Env> {
+  readonly #store: SqlStore;
+  /** When the latest lease, of whichever version, was granted. */
+  #lastGrant: number;
+  /** No lease on a version older than the present one is honoured after this time. */
+  #olderLeasesEnd: number;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = durableStore(ctx.storage);
+    if (!isEmptyStore(this.#store)) migrate(this.#store, tenantMigrations);
+    // An earlier instance may have granted a lease, on any version, just before it went.
+    this.#lastGrant = Date.now();
+    this.#olderLeasesEnd = this.#lastGrant + LEASE_MS;
+  }
+
+  /** Grants the calling stream a lease on the version answered: it may rely on it for LEASE_HONOURED_MS. */
+  lease(): number {
+    this.#lastGrant = Date.now();
+    return registry.registryVersion(this.#store);
+  }
+
+  agent(agentId: string): AgentSnapshot {
+    return registry.agentSnapshot(this.#store, agentId);
+  }
+
+  keys(agentId?: string): RegisteredKey[] {
+    return registry.agentKeys(this.#store, agentId);
+  }
+
+  registerKey(key: KeyRegistration): KeyRegistrationResult {
+    const result = registry.registerKey(this.#store, key, Date.now());
+    this.#versionRaised();
+    return result;
+  }
+
+  /** Answers once no stream can accept an event signed with the key any more: within LEASE_MS. Null: no such key. */
+  async revokeKey(agentId: string, keyId: number): Promise<RegisteredKey | null> {
+    const key = registry.revokeKey(this.#store, agentId, keyId, Date.now());
+    if (key === null) return null;
+    this.#versionRaised();
+    await this.#untilOlderLeasesEnd();
+    return key;
+  }
+
+  policy(agentId: string): AgentPolicy | null {
+    return registry.agentPolicy(this.#store, agentId);
+  }
+
+  /** Answers once no stream can accept an event that was checked against an earlier policy: within LEASE_MS. */
+  async putPolicy(agentId: string, policy: AgentPolicy): Promise<void> {
+    registry.putAgentPolicy(this.#store, agentId, policy, Date.now());
+    this.#versionRaised();
+    await this.#untilOlderLeasesEnd();
+  }
+
+  addApiKey(key: NewApiKey): void {
+    registry.addApiKey(this.#store, key, Date.now());
+  }
+
+  apiKey(keyHash: string): ApiKeyRecord | null {
+    return registry.findApiKey(this.#store, keyHash);
+  }
+
+  apiKeys(agentId: string): ApiKeyRecord[] {
+    return registry.apiKeysOf(this.#store, agentId);
+  }
+
+  revokeApiKey(agentId: string, prefix: string): ApiKeyRevocation {
+    return registry.revokeApiKey(this.#store, agentId, prefix, Date.now());
+  }
+
+  hasStore(storeId: string): boolean {
+    return registry.hasStore(this.#store, storeId);
+  }
+
+  addStore(storeId: string): void {
+    registry.addStore(this.#store, storeId, Date.now());
+  }
+
+  /** Leases granted so far may be on an older version than the present one. */
+  #versionRaised(): void {
+    this.#olderLeasesEnd = Math.max(this.#olderLeasesEnd, this.#lastGrant + LEASE_MS);
+  }
+
+  /** A repeated revocation waits too: the first one may have been cut off before its wait was over. */
+  async #untilOlderLeasesEnd(): Promise<void> {
+    const end = this.#olderLeasesEnd;
+    while (Date.now() < end) await scheduler.wait(end - Date.now());
+  }
+}
