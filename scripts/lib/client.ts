@@ -1,0 +1,61 @@
+import { type Receipt, toHex, type WireEnvelope } from "../../src/ves/index.ts";
+import type { Signer } from "./signer.ts";
+
+/** What POST /api/v1/ves/events/ingest answers. */
+export interface IngestAnswer {
+  readonly batchId: string;
+  readonly eventsAccepted: number;
+  readonly eventsRejected: number;
+  readonly sequenceStart: number | null;
+  readonly sequenceEnd: number | null;
+  readonly headSequence: number;
+  readonly rejections?: readonly { readonly event_id: string; readonly reason: string; readonly message: string }[];
+  readonly receipts?: readonly Receipt[];
+}
+
+/** An error answer of the server. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(`${status} ${code}: ${message}`);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** A server and a credential for it. */
+export interface Server {
+  readonly url: string;
+  readonly apiKey: string;
+}
+
+/** One call of the HTTP API. @throws ApiError for any status but 200 */
+export async function call<Answer>(server: Server, method: string, path: string, body?: unknown): Promise<Answer> {
+  const response = await fetch(server.url + path, {
+    method,
+    headers: {
+      authorization: `ApiKey ${server.apiKey}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answer: Answer & { code: string; message: string } = await response.json();
+  if (response.status !== 200) throw new ApiError(response.status, answer.code, answer.message);
+  return answer;
+}
+
+export async function registerKey(server: Server, signer: Signer): Promise<void> {
+  await call(server, "POST", "/api/v1/agents/keys", {
+    tenantId: signer.tenantId,
+    agentId: signer.agentId,
+    keyId: signer.keyId,
+    publicKey: toHex(signer.key.publicKey),
+  });
+}
+
+export function push(server: Server, agentId: string, events: readonly WireEnvelope[]): Promise<IngestAnswer> {
+  return call(server, "POST", "/api/v1/ves/events/ingest", { agentId, events });
+}

@@ -1,0 +1,79 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const CONFIG = join(ROOT, "wrangler.toml");
+const WRANGLER = join(ROOT, "node_modules", "wrangler", "wrangler-dist", "cli.js");
+
+/** Variables and secrets of a Worker, as a deployment would hold them. */
+export type Variables = Readonly<Record<string, string>>;
+
+export interface LocalServer {
+  /** Where it serves, without a slash at the end. */
+  readonly url: string;
+  /** Stops it and everything it started. */
+  readonly stop: () => Promise<void>;
+}
+
+/** The Worker as one JavaScript module: exactly what `wrangler deploy` would upload. */
+export function bundleWorker(): string {
+  const out = mkdtempSync(join(tmpdir(), "sequencer-bundle-"));
+  try {
+    const args = [WRANGLER, "deploy", "--dry-run", "--config", CONFIG, "--outdir", out];
+    const env = { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", WRANGLER_LOG: "warn" };
+    const result = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", env });
+    if (result.status !== 0) throw new Error(`the Worker could not be bundled:\n${result.stdout}${result.stderr}`);
+    return readFileSync(join(out, "index.js"), "utf8");
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Serves a bundled Worker in workerd, with its objects' data under `dataDirectory`. Every port but the given one is
+ * picked free by the system.
+ */
+export async function startWorker(options: {
+  readonly bundle: string;
+  readonly variables: Variables;
+  readonly dataDirectory: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly host?: string;
+}): Promise<LocalServer> {
+  process.env["WRANGLER_LOG"] ??= "warn";
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(CONFIG);
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: options.host ?? "127.0.0.1",
+      port: options.port,
+      cf: false,
+      logRequests: false,
+      log: new Log(LogLevel.WARN),
+      resourcePersistencePath: options.dataDirectory,
+      workers: [
+        {
+          ...workerOptions,
+          bindings: { ...options.variables },
+          modules: [{ type: "ESModule", path: "index.js", contents: options.bundle }],
+        },
+      ],
+    }),
+  );
+  const url = await miniflare.ready;
+  return { url: url.origin, stop: () => miniflare.dispose() };
+}
+
+/** Whether nothing listens on the port yet. */
+export function isPortFree(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import { localVariables } from "./lib/dev-vars.ts";
+import { bundleWorker, isPortFree, type LocalServer, startWorker } from "./lib/local-server.ts";
+
+/*
+ * `npm start`: the sequencer on this machine, with its data in .data/ and its secrets in .dev.vars.
+ */
+
+const HELP = `Usage: npm start
+
+Serves the sequencer on this machine until Ctrl-C.
+
+  PORT   port to serve on; 8080 or the next free one when not set
+  HOST   address to serve on; 127.0.0.1 when not set
+
+Data is kept in .data/, secrets in .dev.vars; both are made when they are not there.
+`;
+
+const DEFAULT_PORT = 8080;
+/** How many ports after the default one are tried. */
+const PORTS_TRIED = 100;
+
+if (process.argv.includes("--help") || process.argv.includes("-h")) {
+  process.stdout.write(HELP);
+} else {
+  await main();
+}
+
+async function main(): Promise<void> {
+  const host = process.env["HOST"] || "127.0.0.1";
+  const port = await choosePort(process.env["PORT"], host);
+  const variables = localVariables();
+  const server = await startWorker({
+    bundle: bundleWorker(),
+    variables,
+    dataDirectory: join(import.meta.dirname, "..", ".data"),
+    port,
+    host,
+  });
+  stopOnSignal(server);
+  announce(server.url, variables["BOOTSTRAP_ADMIN_API_KEY"] ?? "");
+}
+
+/** @throws nothing: a port that cannot be had ends the program with a sentence */
+async function choosePort(wanted: string | undefined, host: string): Promise<number> {
+  if (wanted) {
+    const port = Number(wanted);
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) fail(`PORT must be 1 to 65535, not ${wanted}.`);
+    if (!(await isPortFree(port, host)))
+      fail(`Port ${port} is taken. Set PORT to another one, or unset it to have one picked.`);
+    return port;
+  }
+  for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORTS_TRIED; port++) {
+    if (!(await isPortFree(port, host))) continue;
+    if (port !== DEFAULT_PORT) process.stdout.write(`Port ${DEFAULT_PORT} is taken: using ${port}.\n`);
+    return port;
+  }
+  return fail(`No port from ${DEFAULT_PORT} on is free. Set PORT.`);
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+function stopOnSignal(server: LocalServer): void {
+  let isStopping = false;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (isStopping) return;
+      isStopping = true;
+      void server.stop().then(() => process.exit(0));
+    });
+  }
+}
+
+function announce(url: string, key: string): void {
+  const ids = "tenant_id=00000000-0000-0000-0000-000000000001&store_id=00000000-0000-0000-0000-000000000002";
+  process.stdout.write(`
+The sequencer is running.
+
+  API       ${url}
+  Reference ${url}/docs
+  Key       ${key}
+
+Try it:
+  curl -H 'Authorization: ApiKey ${key}' '${url}/api/v1/ves/head?${ids}'
+
+Then, in another terminal: npm run demo
+Ctrl-C stops it.
+`);
+}

@@ -1,0 +1,59 @@
+import { RequestError } from "../errors.ts";
+import type { Permissions } from "../tenant/messages.ts";
+
+/** Who a request comes from and what that credential may do. */
+export interface Principal {
+  /** Null for the bootstrap administrator, who belongs to no tenant and may act in all. */
+  readonly tenantId: string | null;
+  /** Null: all stores of the tenant. */
+  readonly storeIds: readonly string[] | null;
+  readonly permissions: Permissions;
+  /** Set when the credential is one agent's own. */
+  readonly agentId: string | null;
+  /** When the credential ends, in milliseconds since the epoch; null: never. */
+  readonly expiresAt: number | null;
+}
+
+export type Permission = keyof Permissions;
+
+export const BOOTSTRAP_ADMIN: Principal = {
+  tenantId: null,
+  storeIds: null,
+  permissions: { read: true, write: true, admin: true },
+  agentId: null,
+  expiresAt: null,
+};
+
+/**
+ * Passes when the principal has the permission for the tenant and, where one is concerned, the store.
+ *
+ * It is asked before anything is looked up, so that an id of another tenant and an unknown id get the same answer.
+ *
+ * @throws RequestError INSUFFICIENT_PERMISSIONS
+ */
+export function requirePermission(
+  principal: Principal,
+  permission: Permission,
+  tenantId: string,
+  storeId?: string,
+): void {
+  if (!principal.permissions[permission]) {
+    const name = permission.charAt(0).toUpperCase() + permission.slice(1);
+    throw forbidden(`${name} permission required`);
+  }
+  if (principal.tenantId === null) return;
+  if (principal.tenantId !== tenantId) throw forbidden("Tenant access denied");
+  if (storeId !== undefined && principal.storeIds !== null && !principal.storeIds.includes(storeId)) {
+    throw forbidden("Store access denied");
+  }
+}
+
+/** Passes for the agent's own credential and for administrators of its tenant. */
+export function requireAgentOrAdmin(principal: Principal, tenantId: string, agentId: string): void {
+  const isOwn = principal.agentId === agentId && principal.tenantId === tenantId;
+  if (!isOwn) requirePermission(principal, "admin", tenantId);
+}
+
+export function forbidden(message: string): RequestError {
+  return new RequestError("INSUFFICIENT_PERMISSIONS", message);
+}

@@ -1,0 +1,67 @@
+/**
+ * Every error code that a client can see, with its number and its HTTP status. Codes are for programs and never change
+ * their meaning; messages are for people and may.
+ */
+export const ERROR_CODES = {
+  AUTH_REQUIRED: { numericCode: 1001, status: 401 },
+  INVALID_API_KEY: { numericCode: 1002, status: 401 },
+  INVALID_TOKEN: { numericCode: 1003, status: 401 },
+  INSUFFICIENT_PERMISSIONS: { numericCode: 1005, status: 403 },
+  INVALID_REQUEST_BODY: { numericCode: 3001, status: 400 },
+  MISSING_REQUIRED_FIELD: { numericCode: 3002, status: 400 },
+  INVALID_FIELD_VALUE: { numericCode: 3003, status: 400 },
+  PAYLOAD_TOO_LARGE: { numericCode: 3004, status: 413 },
+  MALFORMED_JSON: { numericCode: 3008, status: 400 },
+  SIGNATURE_REQUIRED: { numericCode: 3009, status: 400 },
+  UNPROCESSABLE: { numericCode: 3010, status: 422 },
+  UNSUPPORTED_MEDIA_TYPE: { numericCode: 3011, status: 415 },
+  METHOD_NOT_ALLOWED: { numericCode: 3012, status: 405 },
+  RESOURCE_NOT_FOUND: { numericCode: 4001, status: 404 },
+  EVENT_NOT_FOUND: { numericCode: 4002, status: 404 },
+  AGENT_KEY_NOT_FOUND: { numericCode: 4005, status: 404 },
+  API_KEY_NOT_FOUND: { numericCode: 4006, status: 404 },
+  POLICY_NOT_FOUND: { numericCode: 4007, status: 404 },
+  ALREADY_EXISTS: { numericCode: 5004, status: 409 },
+  QUOTA_EXCEEDED: { numericCode: 2002, status: 429 },
+  SIGNATURE_VERIFICATION_FAILED: { numericCode: 6002, status: 400 },
+  INVALID_PUBLIC_KEY: { numericCode: 6003, status: 400 },
+  SERVICE_UNAVAILABLE: { numericCode: 8002, status: 503 },
+  INTERNAL_ERROR: { numericCode: 8999, status: 500 },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** One thing that is wrong with a request: which member, as a dotted path, and what was expected. */
+export interface FieldProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+interface ErrorExtras {
+  readonly details?: readonly FieldProblem[] | Readonly<Record<string, string | number | boolean>>;
+  /** Seconds after which repeating the request may succeed. */
+  readonly retryAfter?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An error that the caller is told about, as it stands here. Any other error is reported only as INTERNAL_ERROR. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+  readonly code: ErrorCode;
+  readonly details: ErrorExtras["details"];
+  readonly retryAfter: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
+    super(message);
+    this.code = code;
+    this.details = extras.details;
+    this.retryAfter = extras.retryAfter;
+    this.headers = extras.headers ?? {};
+  }
+}
+
+/** The outcome of a call is unknown or it did nothing; either way repeating it is safe. */
+export function unavailable(message: string): RequestError {
+  return new RequestError("SERVICE_UNAVAILABLE", message, { retryAfter: 1 });
+}

@@ -1,0 +1,185 @@
+import { z } from "zod";
+import { requireAgentOrAdmin, requirePermission } from "../access/principal.ts";
+import { RequestError } from "../errors.ts";
+import type { Cursor } from "../stream/messages.ts";
+import { streamStub } from "../stream/stream-client.ts";
+import { storeExists } from "../tenant/agent-directory.ts";
+import type { AgentPolicy } from "../tenant/messages.ts";
+import { isTypeRule } from "../tenant/policy.ts";
+import { registryStub } from "../tenant/registry-client.ts";
+import { toRfc3339Offset, utf8, uuidField } from "../ves/index.ts";
+import type { AppContext } from "./context.ts";
+import { endpoint } from "./endpoint.ts";
+import { head, streamQuery, timeText, uuidText } from "./schemas.ts";
+
+const agentParams = z.object({ agent_id: uuidField });
+
+const cursorResponse = z.object({
+  tenantId: uuidText,
+  storeId: uuidText,
+  agentId: uuidText,
+  acknowledgedSequence: z.int(),
+  headSequence: head,
+  lag: z.int(),
+  updatedAt: timeText.nullable(),
+});
+
+/** How far an agent has acknowledged a stream. */
+export const cursorEndpoints = [
+  endpoint({
+    method: "GET",
+    path: "/api/v1/ves/cursors/{agent_id}",
+    tag: "Cursors",
+    summary: "How far an agent has acknowledged a stream",
+    params: agentParams,
+    query: streamQuery,
+    response: cursorResponse,
+    handle: async (c, { params, query }) => {
+      const place = { tenantId: query.tenant_id, storeId: query.store_id, agentId: params.agent_id };
+      requireCursorAccess(c, place);
+      const exists = await storeExists(c.env, place.tenantId, place.storeId);
+      if (!exists) return cursorJson(place, { acknowledgedSequence: 0, head: 0, updatedAt: null });
+      return cursorJson(place, await streamStub(c.env, place).cursor(place.agentId));
+    },
+  }),
+  endpoint({
+    method: "PUT",
+    path: "/api/v1/ves/cursors/{agent_id}",
+    tag: "Cursors",
+    summary: "Acknowledge a stream up to a number",
+    description: "A number below the present one changes nothing.",
+    params: agentParams,
+    body: z.object({ tenantId: uuidField, storeId: uuidField, sequenceNumber: z.int().min(0) }),
+    response: cursorResponse,
+    handle: async (c, { params, body }) => {
+      const place = { tenantId: body.tenantId, storeId: body.storeId, agentId: params.agent_id };
+      requireCursorAccess(c, place);
+      const exists = await storeExists(c.env, place.tenantId, place.storeId);
+      const result = exists
+        ? await streamStub(c.env, place).advanceCursor(place.agentId, body.sequenceNumber)
+        : noStreamYet(body.sequenceNumber);
+      if (result.kind === "beyond_head") {
+        const message = `sequenceNumber ${body.sequenceNumber} lies above the head, ${result.head}`;
+        throw new RequestError("INVALID_FIELD_VALUE", message);
+      }
+      return cursorJson(place, result.cursor);
+    },
+  }),
+];
+
+interface CursorPlace {
+  readonly tenantId: string;
+  readonly storeId: string;
+  readonly agentId: string;
+}
+
+function noStreamYet(sequenceNumber: number): { kind: "beyond_head"; head: 0 } | { kind: "cursor"; cursor: Cursor } {
+  if (sequenceNumber > 0) return { kind: "beyond_head", head: 0 };
+  return { kind: "cursor", cursor: { acknowledgedSequence: 0, head: 0, updatedAt: null } };
+}
+
+function requireCursorAccess(c: AppContext, { tenantId, storeId, agentId }: CursorPlace): void {
+  requirePermission(c.get("principal"), "read", tenantId, storeId);
+  requireAgentOrAdmin(c.get("principal"), tenantId, agentId);
+}
+
+function cursorJson(place: CursorPlace, cursor: Cursor): z.output<typeof cursorResponse> {
+  return {
+    tenantId: place.tenantId,
+    storeId: place.storeId,
+    agentId: place.agentId,
+    acknowledgedSequence: cursor.acknowledgedSequence,
+    headSequence: cursor.head,
+    lag: cursor.head - cursor.acknowledgedSequence,
+    updatedAt: cursor.updatedAt === null ? null : toRfc3339Offset(cursor.updatedAt),
+  };
+}
+
+const MAX_RULES = 128;
+const MAX_EVENT_RULE_BYTES = 256;
+const MAX_ENTITY_RULE_BYTES = 128;
+const MAX_POLICY_PAYLOAD_BYTES = 10 * 1024 * 1024;
+
+const policyBody = z.object({
+  tenantId: uuidField,
+  allowedEventTypes: z.array(z.string()).default([]).describe("Names, * or a prefix followed by *; empty allows none"),
+  allowedEntityTypes: z.array(z.string()).default([]).describe("Names, * or a prefix followed by *; empty allows none"),
+  requireBaseVersion: z.boolean().default(true).describe("Except for events that end in .created"),
+  maxPayloadBytes: z.number().nullish().describe("1 to 10485760; absent for the server's own limit"),
+  enabled: z.boolean().default(true),
+});
+
+const policyResponse = z.object({
+  tenantId: uuidText,
+  agentId: uuidText,
+  allowedEventTypes: z.array(z.string()),
+  allowedEntityTypes: z.array(z.string()),
+  requireBaseVersion: z.boolean(),
+  maxPayloadBytes: z.int().nullable(),
+  enabled: z.boolean(),
+});
+
+/** What an agent may record. */
+export const policyEndpoints = [
+  endpoint({
+    method: "GET",
+    path: "/api/v1/agents/{agent_id}/policy",
+    tag: "Agent policies",
+    summary: "What an agent may record",
+    params: agentParams,
+    query: z.object({ tenant_id: uuidField }),
+    response: policyResponse,
+    errors: [404],
+    handle: async (c, { params, query }) => {
+      requirePermission(c.get("principal"), "read", query.tenant_id);
+      const policy = await registryStub(c.env, query.tenant_id).policy(params.agent_id);
+      if (policy === null) throw new RequestError("POLICY_NOT_FOUND", "Agent policy not found");
+      return { tenantId: query.tenant_id, agentId: params.agent_id, ...policy };
+    },
+  }),
+  endpoint({
+    method: "PUT",
+    path: "/api/v1/agents/{agent_id}/policy",
+    tag: "Agent policies",
+    summary: "Set what an agent may record",
+    description: "It holds for every append that starts after the answer, which takes up to about two seconds.",
+    params: agentParams,
+    body: policyBody,
+    response: policyResponse,
+    handle: async (c, { params, body }) => {
+      requirePermission(c.get("principal"), "admin", body.tenantId);
+      const maxPayloadBytes = body.maxPayloadBytes ?? null;
+      if (maxPayloadBytes !== null && !isPayloadLimit(maxPayloadBytes)) {
+        throw new RequestError("INVALID_FIELD_VALUE", `maxPayloadBytes must be 1 to ${MAX_POLICY_PAYLOAD_BYTES}`);
+      }
+      const policy: AgentPolicy = {
+        allowedEventTypes: rules("allowedEventTypes", body.allowedEventTypes, MAX_EVENT_RULE_BYTES),
+        allowedEntityTypes: rules("allowedEntityTypes", body.allowedEntityTypes, MAX_ENTITY_RULE_BYTES),
+        requireBaseVersion: body.requireBaseVersion,
+        maxPayloadBytes,
+        enabled: body.enabled,
+      };
+      await registryStub(c.env, body.tenantId).putPolicy(params.agent_id, policy);
+      return { tenantId: body.tenantId, agentId: params.agent_id, ...policy };
+    },
+  }),
+];
+
+function isPayloadLimit(bytes: number): boolean {
+  return Number.isInteger(bytes) && bytes >= 1 && bytes <= MAX_POLICY_PAYLOAD_BYTES;
+}
+
+/** Sorted and without repetitions. */
+function rules(member: string, list: readonly string[], maxBytes: number): string[] {
+  if (list.length > MAX_RULES) throw new RequestError("INVALID_FIELD_VALUE", `${member} may hold ${MAX_RULES} rules`);
+  for (const rule of list) {
+    if (!isTypeRule(rule)) {
+      const message = `${member}: ${JSON.stringify(rule)} is neither a name, nor *, nor a prefix followed by *`;
+      throw new RequestError("INVALID_FIELD_VALUE", message);
+    }
+    if (utf8(rule).length > maxBytes) {
+      throw new RequestError("INVALID_FIELD_VALUE", `${member}: a rule may have ${maxBytes} bytes`);
+    }
+  }
+  return [...new Set(list)].toSorted();
+}

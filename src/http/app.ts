@@ -1,0 +1,67 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { configOf } from "../config.ts";
+import { RequestError } from "../errors.ts";
+import { agentKeyEndpoints } from "./agent-keys.ts";
+import { cursorEndpoints, policyEndpoints } from "./agents.ts";
+import { apiKeyEndpoints } from "./api-keys.ts";
+import type { AppEnv } from "./context.ts";
+import { docsPage } from "./docs-page.ts";
+import { type Endpoint, mount } from "./endpoint.ts";
+import { errorResponse } from "./error-response.ts";
+import { ingestEndpoints } from "./ingest.ts";
+import { openApiDocument } from "./openapi.ts";
+import { sequencerEndpoints } from "./sequencer.ts";
+import { legacyStreamEndpoints, streamEndpoints } from "./streams.ts";
+
+/** Every route, in the order of the documentation. */
+export const endpoints: readonly Endpoint[] = [
+  ...ingestEndpoints,
+  ...streamEndpoints,
+  ...agentKeyEndpoints,
+  ...apiKeyEndpoints,
+  ...policyEndpoints,
+  ...cursorEndpoints,
+  ...sequencerEndpoints,
+  ...legacyStreamEndpoints,
+];
+
+/** A caller's request id is taken over when it is a plain token, so that nothing else gets into logs and headers. */
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+export function createApp(): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  app.onError(errorResponse);
+  app.notFound((c) => errorResponse(new RequestError("RESOURCE_NOT_FOUND", `There is no ${c.req.path}`), c));
+
+  app.use(async (c, next) => {
+    const given = c.req.header("x-request-id");
+    c.set("requestId", given !== undefined && REQUEST_ID.test(given) ? given : crypto.randomUUID());
+    await next();
+    c.res.headers.set("x-request-id", c.get("requestId"));
+    c.res.headers.set("x-content-type-options", "nosniff");
+    c.res.headers.set("x-frame-options", "DENY");
+    if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
+  });
+  app.use(async (c, next) => {
+    c.set("config", await configOf(c.env));
+    await next();
+  });
+  app.use((c, next) => {
+    const maxSize = c.get("config").maxBodyBytes;
+    const onError = (): never => {
+      throw new RequestError("PAYLOAD_TOO_LARGE", `A body may have ${maxSize} bytes`);
+    };
+    return bodyLimit({ maxSize, onError })(c, next);
+  });
+
+  mount(app, endpoints);
+
+  const document = openApiDocument(endpoints);
+  app.get("/openapi.json", (c) => c.json(document));
+  app.get("/docs", (c) => {
+    c.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
+    return c.html(docsPage(document));
+  });
+  return app;
+}

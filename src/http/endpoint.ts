@@ -1,0 +1,90 @@
+import type { Hono } from "hono";
+import type { z } from "zod";
+import { authenticate } from "../access/authenticate.ts";
+import { RequestError } from "../errors.ts";
+import type { AppContext, AppEnv } from "./context.ts";
+import { parseBody, parseParameters, readJsonBody } from "./request-input.ts";
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+
+/** One route. Its schemas validate the requests and are what the OpenAPI document is generated from. */
+export interface EndpointDefinition<Params, Query, Body> {
+  readonly method: Method;
+  /** With `{name}` for path parameters, as OpenAPI writes them. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Public routes ask for no credential. */
+  readonly isPublic?: true;
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly response: z.ZodType;
+  /** The error statuses this route has beside those that every route of its kind has. */
+  readonly errors?: readonly number[];
+  /** The path that replaces this one, for routes of the old family. */
+  readonly successor?: string;
+  /** A look at the raw body before its schema is applied. */
+  readonly inspectBody?: (body: unknown) => void;
+  /** Answers with what becomes the JSON of a 200, or a whole Response. */
+  readonly handle: (
+    c: AppContext,
+    input: { readonly params: Output<Params>; readonly query: Output<Query>; readonly body: Output<Body> },
+  ) => unknown;
+}
+
+export type Endpoint = EndpointDefinition<z.ZodType | undefined, z.ZodType | undefined, z.ZodType | undefined>;
+
+/** Ties a handler to the types of its schemas. */
+export function endpoint<
+  Params extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+  Body extends z.ZodType | undefined = undefined,
+>(definition: EndpointDefinition<Params, Query, Body>): Endpoint {
+  // The erased type is only ever called through mount(), with what these very schemas gave.
+  return definition;
+}
+
+/** The date after which routes of the old family may go (RFC 8594). */
+const SUNSET = "Fri, 31 Dec 2027 23:59:59 GMT";
+
+/** Serves the endpoints, and 405 on their paths for every other method. */
+export function mount(app: Hono<AppEnv>, endpoints: readonly Endpoint[]): void {
+  for (const route of endpoints) app.on(route.method, honoPath(route.path), (c) => serve(c, route));
+  for (const [path, routes] of Map.groupBy(endpoints, (route) => route.path)) {
+    const methods = routes.map(({ method }) => method);
+    const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ");
+    app.all(honoPath(path), async (c) => {
+      // Which methods a path has is told to those who may use it.
+      if (!routes.some(({ isPublic }) => isPublic)) await authenticate(c.req.raw.headers, c.env, c.get("config"));
+      throw new RequestError("METHOD_NOT_ALLOWED", `${c.req.method} is not served here, only ${allow}`, {
+        headers: { allow },
+      });
+    });
+  }
+}
+
+async function serve(c: AppContext, route: Endpoint): Promise<Response> {
+  if (route.successor !== undefined) {
+    c.header("deprecation", "true");
+    c.header("sunset", SUNSET);
+    c.header("link", `<${route.successor}>; rel="successor-version"`);
+  }
+  if (!route.isPublic) c.set("principal", await authenticate(c.req.raw.headers, c.env, c.get("config")));
+  const params = route.params && parseParameters(route.params, c.req.param() as Record<string, string>);
+  const query = route.query && parseParameters(route.query, c.req.query());
+  let body: unknown;
+  if (route.body !== undefined) {
+    const json = await readJsonBody(c);
+    route.inspectBody?.(json);
+    body = parseBody(route.body, json);
+  }
+  const answer = await route.handle(c, { params, query, body });
+  return answer instanceof Response ? answer : c.json(answer as object);
+}
+
+function honoPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ":$1");
+}

@@ -1,0 +1,39 @@
+import { ConfigError } from "../config.ts";
+import { ERROR_CODES, RequestError } from "../errors.ts";
+import type { AppContext } from "./context.ts";
+
+/**
+ * The one error envelope of every route. The two members at the top repeat the inner ones, because clients of both
+ * families read theirs.
+ */
+export function errorResponse(error: unknown, c: AppContext): Response {
+  const known = asRequestError(error);
+  const { numericCode, status } = ERROR_CODES[known.code];
+  const headers = new Headers(known.headers);
+  headers.set("x-error-code", known.code);
+  if (known.retryAfter !== undefined) headers.set("retry-after", String(known.retryAfter));
+  const body = {
+    error: {
+      code: known.code,
+      numeric_code: numericCode,
+      message: known.message,
+      request_id: c.get("requestId"),
+      ...(known.details === undefined ? {} : { details: known.details }),
+      ...(known.retryAfter === undefined ? {} : { retry_after: known.retryAfter }),
+    },
+    code: known.code,
+    message: known.message,
+  };
+  return c.json(body, status, Object.fromEntries(headers));
+}
+
+/** Anything that is not meant for the caller is logged here and told as nothing but its request id. */
+function asRequestError(error: unknown): RequestError {
+  if (error instanceof RequestError) return error;
+  if (error instanceof ConfigError) {
+    console.error(error.message);
+    return new RequestError("SERVICE_UNAVAILABLE", "The server's configuration is wrong; its log says how");
+  }
+  console.error("unexpected error", error);
+  return new RequestError("INTERNAL_ERROR", "Internal server error");
+}

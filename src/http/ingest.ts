@@ -1,0 +1,156 @@
+import { z } from "zod";
+import { ingest, type Ingested } from "../ingest/ingest.ts";
+import { issueReceipt } from "../ingest/receipt.ts";
+import { requireSignatures, type Submission, submissionOf, submissionSchema } from "../ingest/submission.ts";
+import { tally } from "../ingest/tally.ts";
+import { fromHex, type Receipt, toBase64, toHex } from "../ves/index.ts";
+import type { AppContext } from "./context.ts";
+import { endpoint } from "./endpoint.ts";
+import { head, receiptResponse, uuidText } from "./schemas.ts";
+
+const plainReceipt = z
+  .object({
+    event_id: uuidText,
+    sequence_number: z.int().min(1),
+    payload_hash: z.string(),
+    merkle_proof: z.null().describe("Present once the event's batch is sealed"),
+    sequencer_signature: z.string().describe("base64"),
+  })
+  .meta({ id: "PlainReceipt" });
+
+const rejection = z
+  .object({
+    eventId: uuidText,
+    event_id: uuidText,
+    reason: z.string().describe("For programs"),
+    message: z.string().describe("For people"),
+  })
+  .meta({ id: "Rejection" });
+
+const ingestResponse = z
+  .object({
+    batchId: uuidText.describe("Names this answer in logs; nothing is stored under it"),
+    eventsAccepted: z.int(),
+    eventsRejected: z.int(),
+    sequenceStart: z.int().nullable(),
+    sequenceEnd: z.int().nullable(),
+    headSequence: head,
+    rejections: z.array(rejection).optional(),
+    receipts: z.array(z.union([receiptResponse, plainReceipt])).optional(),
+  })
+  .meta({ id: "IngestResponse" });
+
+const legacyIngestResponse = ingestResponse.extend({
+  batch_id: uuidText,
+  events_accepted: z.int(),
+  events_rejected: z.int(),
+  assigned_sequence_start: z.int().nullable(),
+  assigned_sequence_end: z.int().nullable(),
+  head_sequence: head,
+});
+
+const description = `Each event gets its own verdict: one bad event does not refuse the others. Accepted events get
+consecutive numbers in request order. Repeating a request is always safe: an event that is already in the log is answered
+with the receipt it had.`;
+
+const shared = {
+  method: "POST",
+  tag: "Events",
+  description,
+  body: submissionSchema,
+  inspectBody: requireSignatures,
+  errors: [413, 503],
+} as const;
+
+/** POST of signed events, on its own path and on the older one. */
+export const ingestEndpoints = [
+  endpoint({
+    ...shared,
+    path: "/api/v1/ves/events/ingest",
+    summary: "Submit signed events",
+    response: ingestResponse,
+    handle: async (c, { body }) => {
+      const submission = submissionOf(body, c.get("principal"), c.get("config"));
+      return answer(c, submission);
+    },
+  }),
+  endpoint({
+    ...shared,
+    path: "/api/v1/events/ingest",
+    summary: "Submit signed events (older path)",
+    successor: "/api/v1/ves/events/ingest",
+    response: legacyIngestResponse,
+    handle: async (c, { body }) => {
+      const submission = submissionOf(body, c.get("principal"), c.get("config"));
+      const response = await answer(c, submission);
+      return {
+        ...response,
+        batch_id: response.batchId,
+        events_accepted: response.eventsAccepted,
+        events_rejected: response.eventsRejected,
+        assigned_sequence_start: response.sequenceStart,
+        assigned_sequence_end: response.sequenceEnd,
+        head_sequence: response.headSequence,
+      };
+    },
+  }),
+];
+
+async function answer(c: AppContext, submission: Submission): Promise<z.output<typeof ingestResponse>> {
+  const { events, head: headSequence } = await ingest(
+    submission,
+    c.env,
+    c.get("config"),
+    c.req.raw.cf as IncomingRequestCfProperties | undefined,
+  );
+  const counts = tally(events.map(({ event, outcome }) => ({ vesVersion: event.envelope.ves_version, outcome })));
+  const rejections = rejectionsOf(events);
+  const receipts = await receiptsOf(events, submission, c);
+  return {
+    batchId: crypto.randomUUID(),
+    eventsAccepted: counts.accepted,
+    eventsRejected: counts.rejected,
+    sequenceStart: counts.sequenceStart,
+    sequenceEnd: counts.sequenceEnd,
+    headSequence,
+    ...(rejections.length === 0 ? {} : { rejections }),
+    ...(receipts.length === 0 ? {} : { receipts }),
+  };
+}
+
+/** By the phase that found them, and within one in request order. */
+function rejectionsOf(events: Ingested["events"]): z.output<typeof rejection>[] {
+  return events
+    .flatMap(({ event, outcome }) => (outcome.kind === "rejected" ? [{ id: event.envelope.event_id, ...outcome }] : []))
+    .toSorted((a, b) => a.phase - b.phase)
+    .map(({ id, rejection: { reason, message } }) => ({ eventId: id, event_id: id, reason, message }));
+}
+
+/** Replays first, then new events, each in request order. */
+async function receiptsOf(
+  events: Ingested["events"],
+  { stream, isPlainForm }: Submission,
+  c: AppContext,
+): Promise<(Receipt | z.output<typeof plainReceipt>)[]> {
+  const receipts: (Receipt | z.output<typeof plainReceipt>)[] = [];
+  for (const kind of ["replayed", "accepted"] as const) {
+    for (const { event, outcome } of events) {
+      if (outcome.kind !== kind) continue;
+      const { event_id: eventId, payload_plain_hash: payloadHash } = event.envelope;
+      const signed = { eventId, signingHash: event.signingHash };
+      const receipt = await issueReceipt(c.get("config").receiptKeys, stream, signed, outcome.place);
+      receipts.push(isPlainForm ? plainReceiptOf(receipt, payloadHash) : receipt);
+    }
+  }
+  return receipts;
+}
+
+function plainReceiptOf(receipt: Receipt, payloadHash: Uint8Array): z.output<typeof plainReceipt> {
+  return {
+    event_id: receipt.eventId,
+    sequence_number: receipt.sequenceNumber,
+    payload_hash: toHex(payloadHash),
+    merkle_proof: null,
+    sequencer_signature: toBase64(fromHex(receipt.sequencerSignature)),
+  };
+}

@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { MAX_ENTITY_ID_BYTES, MAX_ENTITY_TYPE_BYTES, MAX_EVENT_TYPE_BYTES, utf8, uuidField } from "../ves/index.ts";
+
+/*
+ * Parts that the schemas of several resources share.
+ */
+
+/** The stream that a read is about. */
+export const streamQuery = z.object({ tenant_id: uuidField, store_id: uuidField });
+
+/** A whole number in a query or path; text of any other form is refused. */
+export function numberParam(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, "expected a whole number")
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .meta({ description: `Whole number from ${min} to ${max}` });
+}
+
+/** How many rows a page may have: 1000 at most, however many are asked for. */
+export function limitParam(min: number, cap: number) {
+  return numberParam(min, Number.MAX_SAFE_INTEGER)
+    .transform((limit) => Math.min(limit, cap))
+    .meta({ description: `Rows wanted, from ${min}; more than ${cap} are never given` });
+}
+
+/** A name of 1 to `maxBytes` bytes in UTF-8. */
+function nameParam(maxBytes: number) {
+  return z
+    .string()
+    .refine(
+      (name) => name.length > 0 && utf8(name.toWellFormed()).length <= maxBytes,
+      `expected 1 to ${maxBytes} bytes`,
+    )
+    .meta({ description: `1 to ${maxBytes} bytes of UTF-8` });
+}
+
+export const entityTypeParam = nameParam(MAX_ENTITY_TYPE_BYTES);
+export const entityIdParam = nameParam(MAX_ENTITY_ID_BYTES);
+export const eventTypeParam = nameParam(MAX_EVENT_TYPE_BYTES);
+
+export const sequenceNumber = z.int().min(1).meta({ description: "Place in the stream, from 1" });
+export const head = z.int().min(0).meta({ description: "Highest number given so far; 0 for an unknown stream" });
+export const hexText = z.string().meta({ description: "Lowercase hex without 0x" });
+export const hex0xText = z.string().meta({ description: "Lowercase hex with 0x" });
+export const timeText = z.string().meta({ description: "RFC 3339 time" });
+export const uuidText = z.string().meta({ description: "UUID, lowercase and hyphenated" });
+
+/** A sequencer's receipt, as answered. */
+export const receiptResponse = z
+  .object({
+    sequencerId: uuidText,
+    eventId: uuidText,
+    sequenceNumber,
+    sequencedAt: timeText,
+    receiptHash: hexText.describe("SHA-256 over tenant, store, event id, number and signing hash (VES 2.7), hex"),
+    signatureAlg: z.string().describe("ed25519"),
+    sequencerSignature: hexText.describe("Ed25519 over the 32 bytes of receiptHash, hex"),
+    sequencerKeyVersion: z.int().describe("Which of GET /api/v1/sequencer/keys signed"),
+  })
+  .meta({ id: "Receipt" });
+
+const envelopeMembers = {
+  ves_version: z.int(),
+  event_id: uuidText,
+  tenant_id: uuidText,
+  store_id: uuidText,
+  source_agent_id: uuidText,
+  source_agent: uuidText,
+  agent_key_id: z.int(),
+  entity_type: z.string(),
+  entity_id: z.string(),
+  event_type: z.string(),
+  created_at: z.string().describe("The very text that was signed"),
+  payload_kind: z.int().describe("0 plaintext, 1 encrypted"),
+  payload: z.unknown().optional(),
+  payload_encrypted: z.unknown().optional(),
+  payload_plain_hash: hex0xText,
+  payload_cipher_hash: hex0xText,
+  agent_signature: hex0xText,
+  agent_signature_scheme: z.int().optional(),
+  agent_signature_bundle: z.unknown().optional(),
+  command_id: uuidText.optional(),
+  base_version: z.int().optional(),
+  sequence_number: sequenceNumber,
+  sequenced_at: timeText,
+};
+
+/** A sequenced event, as answered. */
+export const envelopeResponse = z.object(envelopeMembers).meta({ id: "SequencedEnvelope" });
+
+/** A sequenced event with the older family's names added. */
+export const legacyEnvelopeResponse = z
+  .object({
+    ...envelopeMembers,
+    envelope_version: z.int(),
+    payload_hash: hexText,
+    signature: z.array(z.int()).describe("The agent's signature as byte values"),
+  })
+  .meta({ id: "LegacyEnvelope" });

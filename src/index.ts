@@ -1,0 +1,8 @@
+import { createApp } from "./http/app.ts";
+
+export { StreamSequencer } from "./stream/stream-sequencer.ts";
+export { TenantRegistry } from "./tenant/tenant-registry.ts";
+
+const app = createApp();
+
+export default { fetch: app.fetch } satisfies ExportedHandler<Env>;
