@@ -52,7 +52,7 @@ export const submittedEventSchema = envelopeObject
       .nullish()
       .describe("Which of the agent's keys signed; when absent they are tried, newest first"),
     payload_kind: z
-      .union([z.literal(0), z.literal(1)])
+      .union([z.literal(0), z.literal(1)], { error: "expected 0 or 1" })
       .nullish()
       .describe("0 plaintext, 1 encrypted; told from the payload when absent"),
     payload_plain_hash: hex32Field.nullish(),

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import { ConfigError, readConfig } from "../../src/config.ts";
+import { issueReceipt } from "../../src/ingest/receipt.ts";
+import { verifyEd25519, fromHex } from "../../src/ves/index.ts";
+import { uuid } from "../support/checked-events.ts";
+
+const SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+const OTHER_SEED = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
+const PUBLIC_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+const RETIRED = JSON.stringify([{ key_version: 1, signing_key: SEED, valid_to: "2026-06-01T00:00:00Z" }]);
+
+describe("configuration", () => {
+  test("needs nothing but a signing key", async () => {
+    const config = await readConfig({ VES_SEQUENCER_SIGNING_KEY: SEED });
+    expect(config).toMatchObject({
+      bootstrapKeyHash: null,
+      apiKeyCacheMs: 15_000,
+      maxBodyBytes: 10 * 1024 * 1024,
+      maxEventsPerRequest: 1_000,
+      maxPayloadBytes: 1024 * 1024,
+      requireSignedExecutionControls: false,
+      requireProofOfPossession: false,
+    });
+    expect(config.receiptKeys.current.version).toBe(1);
+  });
+
+  test.each([
+    ["hex", SEED],
+    ["0x hex", `0x${SEED.toUpperCase()}`],
+    ["base64", Buffer.from(SEED, "hex").toString("base64")],
+    ["base64url", Buffer.from(SEED, "hex").toString("base64url")],
+  ])("a key in %s", async (_, text) => {
+    const { receiptKeys } = await readConfig({ VES_SEQUENCER_SIGNING_KEY: text });
+    expect(receiptKeys.current.key.publicKey).toEqual(fromHex(PUBLIC_KEY));
+  });
+
+  test.each([
+    [{}, /VES_SEQUENCER_SIGNING_KEY/],
+    [{ VES_SEQUENCER_SIGNING_KEY: "" }, /VES_SEQUENCER_SIGNING_KEY/],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED.slice(2) }, /VES_SEQUENCER_SIGNING_KEY: expected 32 bytes/],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED, MAX_EVENTS_PER_BATCH: "many" }, /MAX_EVENTS_PER_BATCH/],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED, MAX_EVENTS_PER_BATCH: "0" }, /MAX_EVENTS_PER_BATCH/],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED, REQUIRE_PROOF_OF_POSSESSION: "maybe" }, /REQUIRE_PROOF_OF_POSSESSION/],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED, VES_SEQUENCER_ID: "seq-1" }, /VES_SEQUENCER_ID/],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED, VES_SEQUENCER_RETIRED_KEYS: "[" }, /VES_SEQUENCER_RETIRED_KEYS/],
+    [{ VES_SEQUENCER_SIGNING_KEY: OTHER_SEED, VES_SEQUENCER_RETIRED_KEYS: RETIRED }, /VES_SEQUENCER_KEY_VERSION/],
+  ])("%j is refused with the variable's name, and without the secret", async (variables, message) => {
+    const error = await readConfig(variables).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as Error).message).toMatch(message);
+    expect((error as Error).message).not.toContain(SEED.slice(2));
+  });
+
+  test("receipts keep the key of their time, and the sequencer its id, when the key is rotated", async () => {
+    const before = await readConfig({ VES_SEQUENCER_SIGNING_KEY: SEED });
+    const after = await readConfig({
+      VES_SEQUENCER_SIGNING_KEY: OTHER_SEED,
+      VES_SEQUENCER_KEY_VERSION: "2",
+      VES_SEQUENCER_RETIRED_KEYS: RETIRED,
+    });
+    const stream = { tenantId: uuid(1, 1), storeId: uuid(2, 1) };
+    const event = { eventId: uuid(3, 1), signingHash: new Uint8Array(32) };
+    const place = { sequenceNumber: 1, sequencedAt: 0, receiptKeyVersion: 1 };
+    const old = await issueReceipt(before.receiptKeys, stream, event, place);
+    expect(await issueReceipt(after.receiptKeys, stream, event, place)).toEqual(old);
+
+    const current = await issueReceipt(after.receiptKeys, stream, event, { ...place, receiptKeyVersion: 2 });
+    const hash = fromHex(current.receiptHash);
+    const signature = fromHex(current.sequencerSignature);
+    expect(current.sequencerKeyVersion).toBe(2);
+    expect(await verifyEd25519(after.receiptKeys.current.key.publicKey, hash, signature)).toBe(true);
+    expect(await verifyEd25519(before.receiptKeys.current.key.publicKey, hash, signature)).toBe(false);
+  });
+});

@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import * as registry from "../../src/tenant/registry.ts";
+import { uuid } from "../support/checked-events.ts";
+import { nodeStore } from "../support/node-store.ts";
+
+const AGENT = uuid(3, 1);
+
+function registration(keyId: number | null, agentId = AGENT) {
+  return { agentId, keyId, publicKey: new Uint8Array(32).fill(5), validFrom: null, validTo: null };
+}
+
+describe("agent keys", () => {
+  test("get the next free id, and an id is given once", () => {
+    const store = nodeStore();
+    expect(registry.registerKey(store, registration(null), 1)).toEqual({ kind: "registered", keyId: 1 });
+    expect(registry.registerKey(store, registration(7), 1)).toEqual({ kind: "registered", keyId: 7 });
+    expect(registry.registerKey(store, registration(null), 1)).toEqual({ kind: "registered", keyId: 8 });
+    expect(registry.registerKey(store, registration(7), 1)).toEqual({ kind: "key_exists" });
+    expect(registry.registerKey(store, registration(registry.MAX_KEY_ID), 1).kind).toBe("registered");
+    expect(registry.registerKey(store, registration(null), 1)).toEqual({ kind: "registered", keyId: 2 });
+    expect(registry.agentKeys(store, AGENT).map(({ keyId }) => keyId)).toEqual([1, 2, 7, 8, registry.MAX_KEY_ID]);
+  });
+
+  test("are bounded for each agent", () => {
+    const store = nodeStore();
+    for (let n = 0; n < registry.MAX_KEYS_PER_AGENT; n++) registry.registerKey(store, registration(null), 1);
+    const limit = registry.MAX_KEYS_PER_AGENT;
+    expect(registry.registerKey(store, registration(null), 1)).toEqual({ kind: "too_many_keys", limit });
+    expect(registry.registerKey(store, registration(null, uuid(3, 2)), 1).kind).toBe("registered");
+  });
+
+  test("are revoked once, and every change of what may be accepted raises the version", () => {
+    const store = nodeStore();
+    const versions = [registry.registryVersion(store)];
+    const step = (change: () => unknown): void => {
+      change();
+      versions.push(registry.registryVersion(store));
+    };
+    step(() => registry.registerKey(store, registration(null), 1));
+    step(() => expect(registry.revokeKey(store, AGENT, 1, 50)?.revokedAt).toBe(50));
+    step(() => expect(registry.revokeKey(store, AGENT, 1, 90)?.revokedAt).toBe(50));
+    step(() => expect(registry.revokeKey(store, AGENT, 2, 90)).toBeNull());
+    const policy = {
+      allowedEventTypes: ["*"],
+      allowedEntityTypes: [],
+      requireBaseVersion: true,
+      maxPayloadBytes: null,
+    };
+    step(() => registry.putAgentPolicy(store, AGENT, { ...policy, enabled: true }, 100));
+    step(() => registry.addStore(store, uuid(4, 1), 100));
+    expect(versions).toEqual([0, 1, 2, 2, 2, 3, 3]);
+    expect(registry.agentSnapshot(store, AGENT)).toMatchObject({
+      version: 3,
+      keys: [{ keyId: 1, revokedAt: 50 }],
+      policy: { ...policy, enabled: true },
+    });
+  });
+});
+
+describe("API keys", () => {
+  const key = (byte: string, agentId = AGENT) => ({
+    keyHash: byte.repeat(32),
+    agentId,
+    storeIds: [uuid(4, 1)],
+    permissions: { read: true, write: false, admin: false },
+    expiresAt: 500,
+  });
+
+  test("are found by hash, and revoked by the beginning of it if that is one agent's one key", () => {
+    const store = nodeStore();
+    registry.addApiKey(store, key("ab"), 10);
+    registry.addApiKey(store, key("ac"), 20);
+    registry.addApiKey(store, key("ff", uuid(3, 2)), 30);
+    const stored = { ...key("ab"), createdAt: 10, revokedAt: null };
+    expect(registry.findApiKey(store, stored.keyHash)).toEqual(stored);
+    expect(registry.findApiKey(store, "00".repeat(32))).toBeNull();
+    expect(registry.apiKeysOf(store, AGENT).map(({ keyHash }) => keyHash.slice(0, 2))).toEqual(["ab", "ac"]);
+
+    expect(registry.revokeApiKey(store, AGENT, "a", 40)).toEqual({ kind: "ambiguous" });
+    expect(registry.revokeApiKey(store, AGENT, "ff", 40)).toEqual({ kind: "not_found" });
+    expect(registry.revokeApiKey(store, AGENT, "ab", 40)).toEqual({
+      kind: "revoked",
+      key: { ...stored, revokedAt: 40 },
+    });
+    expect(registry.revokeApiKey(store, AGENT, "ab", 90)).toEqual({
+      kind: "revoked",
+      key: { ...stored, revokedAt: 40 },
+    });
+    expect(registry.findApiKey(store, key("ac").keyHash)?.revokedAt).toBeNull();
+  });
+});
+
+test("reading a registry that was never written to writes nothing", () => {
+  const store = nodeStore();
+  expect(registry.agentSnapshot(store, AGENT)).toEqual({ version: 0, keys: [], policy: null });
+  expect(registry.findApiKey(store, "ab".repeat(32))).toBeNull();
+  expect(registry.apiKeysOf(store, AGENT)).toEqual([]);
+  expect(registry.hasStore(store, uuid(4, 1))).toBe(false);
+  expect(registry.revokeKey(store, AGENT, 1, 1)).toBeNull();
+  expect(registry.revokeApiKey(store, AGENT, "ab", 1)).toEqual({ kind: "not_found" });
+  expect(store.exec("SELECT * FROM sqlite_schema")).toEqual([]);
+  registry.addStore(store, uuid(4, 1), 1);
+  registry.addStore(store, uuid(4, 1), 2);
+  expect(registry.hasStore(store, uuid(4, 1))).toBe(true);
+});
