@@ -1,0 +1,89 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { newVariables } from "../../scripts/lib/dev-vars.ts";
+import { bundleWorker, type LocalServer, startWorker } from "../../scripts/lib/local-server.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const run = promisify(execFile);
+const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+
+/** The fenced blocks of a document in one language, in order. */
+function blocks(document: string, language: string): string[] {
+  return [...read(document).matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, "gm"))].map(
+    ([, code]) => code ?? "",
+  );
+}
+
+describe("the README's first event", () => {
+  const data = mkdtempSync(join(tmpdir(), "sequencer-readme-"));
+  let server: LocalServer;
+
+  beforeAll(async () => {
+    server = await startWorker({ bundle: bundleWorker(), variables: newVariables(), dataDirectory: data, port: 0 });
+  });
+  afterAll(async () => {
+    await server.stop();
+    rmSync(data, { recursive: true, force: true });
+  });
+
+  const here = (code: string): string => code.replaceAll("http://127.0.0.1:8080", server.url);
+
+  test("with curl", async () => {
+    const [code] = blocks("README.md", "sh").filter((block) => block.includes("first-event"));
+    const { stdout } = await run("bash", ["-euc", here(code ?? "false")], { cwd: ROOT });
+    expect(stdout).toContain('"success":true');
+    expect(stdout).toContain('"eventsAccepted":1');
+    expect(stdout).toContain('"sequencerSignature"');
+    expect(stdout).toMatch(/"events":\[\{"envelope".*"head_sequence":1/);
+  });
+
+  test("in TypeScript", async () => {
+    const [code] = blocks("README.md", "ts");
+    const program = join(ROOT, `readme-example-${process.pid}.ts`);
+    writeFileSync(program, here(code ?? ""));
+    try {
+      const { stdout } = await run("node", ["scripts/run.mjs", program.slice(ROOT.length + 1)], { cwd: ROOT });
+      expect(stdout).toContain("eventsAccepted: 1");
+    } finally {
+      rmSync(program);
+    }
+  });
+});
+
+test("the README names only scripts that exist", () => {
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  const named = [...read("README.md").matchAll(/npm run (?:-s )?([\w:-]+)/g)].map(([, name]) => name);
+  expect(named.length).toBeGreaterThan(3);
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
+});
+
+test("docs/configuration.md lists the variables that the code reads, and no others", () => {
+  const inCode = [...read("src/config.ts").matchAll(/^ {2}([A-Z_]{3,}): /gm)].map(([, name]) => name);
+  const inDocument = [...read("docs/configuration.md").matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name);
+  // Named before it is used, so that a deployment of today can switch encryption on tomorrow.
+  expect(inDocument.toSorted()).toEqual([...inCode, "PAYLOAD_ENCRYPTION_KEY"].toSorted());
+});
+
+test("docs/storage-schema.md names every table and column of both objects", () => {
+  const document = read("docs/storage-schema.md");
+  for (const path of ["migrations/stream/0001_log.ts", "migrations/tenant/0001_registry.ts"]) {
+    const names = [...read(path).matchAll(/^ {6}([a-z_]{4,}) +(?:INTEGER|BLOB|TEXT|ANY)|CREATE TABLE (\w+)/gm)];
+    expect(names.length).toBeGreaterThan(10);
+    for (const [, column, table] of names)
+      expect(document, `${path}: ${column ?? table}`).toContain(column ?? table ?? "?");
+  }
+});
+
+test("paths and links in the documents lead somewhere", () => {
+  for (const document of ["README.md", "ARCHITECTURE.md", "docs/decisions/README.md"]) {
+    const text = read(document);
+    const directory = document.includes("/") ? document.slice(0, document.lastIndexOf("/") + 1) : "";
+    const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => directory + (path ?? ""));
+    const files = [...text.matchAll(/`((?:test|docs|scripts|src)\/[\w./-]+)`/g)].map(([, path]) => path ?? "");
+    for (const path of [...links, ...files]) expect(existsSync(join(ROOT, path)), path).toBe(true);
+  }
+});
