@@ -1,4 +1,4 @@
-import { type Receipt, toHex, type WireEnvelope } from "../../src/ves/index.ts";
+import { proofOfPossessionChallenge, type Receipt, toHex, type WireEnvelope } from "../../src/ves/index.ts";
 import type { Signer } from "./signer.ts";
 
 /** What POST /api/v1/ves/events/ingest answers. */
@@ -42,17 +42,29 @@ export async function call<Answer>(server: Server, method: string, path: string,
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  const answer: Answer & { code: string; message: string } = await response.json();
-  if (response.status !== 200) throw new ApiError(response.status, answer.code, answer.message);
-  return answer;
+  if (response.status === 200) return (await response.json()) as Answer;
+  const text = await response.text();
+  const { code, message } = errorOf(text);
+  throw new ApiError(response.status, code, message);
 }
 
+/** The server's code and message; something between us and it may answer with anything else. */
+function errorOf(text: string): { readonly code: string; readonly message: string } {
+  try {
+    return JSON.parse(text) as { code: string; message: string };
+  } catch {
+    return { code: "UNKNOWN", message: text.slice(0, 200) };
+  }
+}
+
+/** Registers the signer's key, with proof that the signer holds it. */
 export async function registerKey(server: Server, signer: Signer): Promise<void> {
   await call(server, "POST", "/api/v1/agents/keys", {
     tenantId: signer.tenantId,
     agentId: signer.agentId,
     keyId: signer.keyId,
     publicKey: toHex(signer.key.publicKey),
+    proofOfPossession: toHex(await signer.key.sign(proofOfPossessionChallenge(signer.key.publicKey))),
   });
 }
 

@@ -8,8 +8,8 @@ const STYLE = `
   code, pre { font: 13px/1.5 ui-monospace, monospace; }
   pre { overflow: auto; padding: .75rem; border: 1px solid var(--line); border-radius: .4rem; max-height: 24rem; }
   details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .5rem .75rem; }
-  summary { cursor: pointer; } summary b { display: inline-block; min-width: 4rem; }
-  .old { opacity: .65; } .gone { text-decoration: line-through; }
+  summary { cursor: pointer; } summary b { display: inline-block; min-width: 4.5rem; }
+  .old { opacity: .65; }
   table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; }
 `;
 

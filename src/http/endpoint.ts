@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { authenticate } from "../access/authenticate.ts";
 import { RequestError } from "../errors.ts";
 import type { AppContext, AppEnv } from "./context.ts";
-import { parseBody, parseParameters, readJsonBody } from "./request-input.ts";
+import { checkUrlEncoding, parseBody, parseParameters, readJsonBody } from "./request-input.ts";
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
@@ -50,10 +50,13 @@ export function endpoint<
 /** The date after which routes of the old family may go (RFC 8594). */
 const SUNSET = "Fri, 31 Dec 2027 23:59:59 GMT";
 
-/** Serves the endpoints, and 405 on their paths for every other method. */
+/**
+ * Serves the endpoints, and 405 on their paths for every other method. The first path that matches answers, so a fixed
+ * one stands before one with parameters that it would match: `/events/ingest` before `/events/{event_id}`.
+ */
 export function mount(app: Hono<AppEnv>, endpoints: readonly Endpoint[]): void {
-  for (const route of endpoints) app.on(route.method, honoPath(route.path), (c) => serve(c, route));
   for (const [path, routes] of Map.groupBy(endpoints, (route) => route.path)) {
+    for (const route of routes) app.on(route.method, honoPath(path), (c) => serve(c, route));
     const methods = routes.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ");
     app.all(honoPath(path), async (c) => {
@@ -70,9 +73,13 @@ async function serve(c: AppContext, route: Endpoint): Promise<Response> {
   if (route.successor !== undefined) {
     c.header("deprecation", "true");
     c.header("sunset", SUNSET);
-    c.header("link", `<${route.successor}>; rel="successor-version"`);
+    const successor = route.successor.replace(/\{(\w+)\}/g, (_, name: string) =>
+      encodeURIComponent(c.req.param(name) ?? ""),
+    );
+    c.header("link", `<${successor}>; rel="successor-version"`);
   }
   if (!route.isPublic) c.set("principal", await authenticate(c.req.raw.headers, c.env, c.get("config")));
+  checkUrlEncoding(c.req.url);
   const params = route.params && parseParameters(route.params, c.req.param() as Record<string, string>);
   const query = route.query && parseParameters(route.query, c.req.query());
   let body: unknown;

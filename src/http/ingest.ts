@@ -77,7 +77,7 @@ export const ingestEndpoints = [
   endpoint({
     ...shared,
     path: "/api/v1/events/ingest",
-    summary: "Submit signed events (older path)",
+    summary: "Submit signed events",
     successor: "/api/v1/ves/events/ingest",
     response: legacyIngestResponse,
     handle: async (c, { body }) => {

@@ -3,6 +3,15 @@ import { type FieldProblem, RequestError } from "../errors.ts";
 import { type JsonValue, parseJson, VesError } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";
 
+/** Refuses a URL of which only a part could be decoded. @throws RequestError with status 400 */
+export function checkUrlEncoding(url: string): void {
+  try {
+    decodeURIComponent(url);
+  } catch {
+    throw new RequestError("INVALID_FIELD_VALUE", "The URL is not percent-encoded UTF-8");
+  }
+}
+
 /** Path parts and query parameters, against their schema. @throws RequestError with status 400 */
 export function parseParameters<Schema extends z.ZodType>(
   schema: Schema,

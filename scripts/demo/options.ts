@@ -1,0 +1,82 @@
+import { parseArgs } from "node:util";
+
+export const HELP = `Usage: npm run demo -- [options]
+
+Plays a day of a shop against a sequencer: three agents sign events, push them over a bad connection, and everything
+that comes back is verified.
+
+  --url URL      the sequencer; SEQUENCER_URL
+  --key KEY      an API key of its administrator; SEQUENCER_API_KEY
+  --events N     events that end up in the log, 100 to 100000; 2000 when not given
+  --seed TEXT    another seed gives another day; 1 when not given
+  --json         print the summary as JSON and nothing else
+  --help         print this
+
+Without a URL the server of \`npm start\` is used. If there is none, one is started for the demo and removed after it.
+`;
+
+const MIN_EVENTS = 100;
+const MAX_EVENTS = 100_000;
+const DEFAULT_EVENTS = 2_000;
+
+export interface DemoOptions {
+  /** Without a slash at the end. */
+  readonly url: string | undefined;
+  readonly key: string | undefined;
+  readonly events: number;
+  readonly seed: string;
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+/** The options cannot be used; the message says which and why. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** @throws UsageError */
+export function readOptions(args: string[], env: Readonly<Record<string, string | undefined>>): DemoOptions {
+  const values = parse(args);
+  return {
+    url: urlOf(values.url ?? (env["SEQUENCER_URL"] || undefined)),
+    key: values.key ?? (env["SEQUENCER_API_KEY"] || undefined),
+    events: values.events === undefined ? DEFAULT_EVENTS : countOf(values.events),
+    seed: values.seed ?? "1",
+    json: values.json ?? false,
+    help: values.help ?? false,
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        url: { type: "string" },
+        key: { type: "string" },
+        events: { type: "string" },
+        seed: { type: "string" },
+        json: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    const [sentence = ""] = (error as Error).message.split(/[.\n]/, 1);
+    throw new UsageError(`${sentence}.`);
+  }
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= MIN_EVENTS && count <= MAX_EVENTS) return count;
+  throw new UsageError(
+    `--events takes a whole number from ${MIN_EVENTS} to ${MAX_EVENTS}, not ${JSON.stringify(text)}.`,
+  );
+}
+
+function urlOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.parse(text);
+  if (url?.protocol === "http:" || url?.protocol === "https:") return url.href.replace(/\/+$/, "");
+  throw new UsageError(`The URL must begin with http:// or https://, not be ${JSON.stringify(text)}.`);
+}
