@@ -20,7 +20,11 @@ export default defineConfig({
         plugins: [
           cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: TEST_SECRETS } }),
         ],
-        test: { name: "workers", include: ["test/conformance/**/*.test.ts", "test/workers/**/*.test.ts"] },
+        test: {
+          name: "workers",
+          maxWorkers: 2,
+          include: ["test/conformance/**/*.test.ts", "test/workers/**/*.test.ts"],
+        },
       },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 } },
     ],

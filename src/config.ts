@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { apiKeyHash } from "./access/api-key.ts";
 import { type ReceiptKeyring, receiptKeyring, type ReceiptKeySource } from "./ingest/receipt-keys.ts";
-import { fromBase64, fromHex, isRfc3339, MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
+import { bytesField, timeField } from "./fields.ts";
+import { MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
 
 /** Everything that a deployment can set, checked once per isolate. docs/configuration.md lists the variables. */
 export interface Config {
@@ -15,25 +16,15 @@ export interface Config {
   readonly requireProofOfPossession: boolean;
 }
 
-const seed = z.string().transform((text, context) => {
-  try {
-    const bytes = /^(0x)?[0-9a-f]{64}$/i.test(text) ? fromHex(text, 32) : fromBase64(text);
-    if (bytes.length === 32) return bytes;
-  } catch {
-    // Reported below, without the text: it is a secret.
-  }
-  context.addIssue({ code: "custom", message: "expected 32 bytes as 64 hex digits or base64" });
-  return z.NEVER;
-});
-
-const time = z
-  .string()
-  .refine(isRfc3339, "expected an RFC 3339 time")
-  .transform((text) => Date.parse(text))
-  .nullish();
+const seed = bytesField(32);
 
 const retiredKeys = z.array(
-  z.object({ key_version: z.int().min(0), signing_key: seed, valid_from: time, valid_to: time }),
+  z.object({
+    key_version: z.int().min(0),
+    signing_key: seed,
+    valid_from: timeField.nullish(),
+    valid_to: timeField.nullish(),
+  }),
 );
 
 function flag(fallback: boolean) {

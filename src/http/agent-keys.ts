@@ -8,9 +8,6 @@ import { MAX_KEY_ID } from "../tenant/registry.ts";
 import {
   agentKeyProblem,
   checkRegistrableKey,
-  fromBase64,
-  fromHex,
-  isRfc3339,
   keyDirectoryHash,
   to0xHex,
   toHex,
@@ -19,6 +16,7 @@ import {
   uuidField,
   verifyProofOfPossession,
 } from "../ves/index.ts";
+import { bytesField, timeField } from "../fields.ts";
 import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
 import { hex0xText, hexText, numberParam, timeText, uuidText } from "./schemas.ts";
@@ -26,39 +24,15 @@ import { hex0xText, hexText, numberParam, timeText, uuidText } from "./schemas.t
 /** Numbers 0 and 1 are Ed25519, as are numbers nobody has given a meaning (VES 3.3). */
 const OTHER_ALGORITHMS = ["X25519", "ML-DSA-65", "ML-KEM-768", "Ed25519+ML-DSA-65", "X25519+ML-KEM-768"];
 
-/** Bytes in hex (with or without 0x) or base64. */
-function bytesField(length: number) {
-  return z
-    .string()
-    .transform((text, context) => {
-      try {
-        const isHex = new RegExp(`^(0x)?[0-9a-f]{${length * 2}}$`, "i").test(text);
-        const bytes = isHex ? fromHex(text, length) : fromBase64(text);
-        if (bytes.length === length) return bytes;
-      } catch {
-        // Reported below.
-      }
-      context.addIssue({ code: "custom", message: `expected ${length} bytes in hex or base64` });
-      return z.NEVER;
-    })
-    .meta({ description: `${length} bytes in hex, with or without 0x, or base64` });
-}
-
-const timeField = z
-  .string()
-  .refine(isRfc3339, "expected an RFC 3339 time")
-  .transform((text) => Date.parse(text))
-  .nullish();
-
 const registration = z
   .object({
     tenantId: uuidField,
     agentId: uuidField,
     keyId: u32Field.nullish().describe("The next free one when absent"),
     publicKey: bytesField(32),
-    validFrom: timeField.describe("RFC 3339; valid from then on, inclusive"),
-    validTo: timeField.describe("RFC 3339; valid until then, inclusive"),
-    validUntil: timeField.describe("Another name for validTo"),
+    validFrom: timeField.nullish().describe("RFC 3339; valid from then on, inclusive"),
+    validTo: timeField.nullish().describe("RFC 3339; valid until then, inclusive"),
+    validUntil: timeField.nullish().describe("Another name for validTo"),
     keyAlgorithm: z.int32().nullish().describe("0 or 1 Ed25519; others are not served"),
     publicKeyBundle: z.looseObject({ ed25519PublicKey: bytesField(32).nullish() }).nullish(),
     proofOfPossession: bytesField(64).nullish().describe("Signature over SHA-256(VES_POP_V1 ‖ public key) (VES 2.9)"),

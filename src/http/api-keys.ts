@@ -4,7 +4,8 @@ import { forbidden, type Principal, requireAgentOrAdmin } from "../access/princi
 import { RequestError } from "../errors.ts";
 import type { ApiKeyRecord, Permissions } from "../tenant/messages.ts";
 import { registryStub } from "../tenant/registry-client.ts";
-import { isRfc3339, toRfc3339Offset, uuidField } from "../ves/index.ts";
+import { timeField } from "../fields.ts";
+import { toRfc3339Offset, uuidField } from "../ves/index.ts";
 import { endpoint } from "./endpoint.ts";
 import { timeText } from "./schemas.ts";
 
@@ -21,12 +22,7 @@ const minting = z
       .describe("Absent: the caller's own stores, all for an administrator"),
     readOnly: z.boolean().nullish(),
     admin: z.boolean().nullish(),
-    expiresAt: z
-      .string()
-      .refine(isRfc3339, "expected an RFC 3339 time")
-      .transform((text) => Date.parse(text))
-      .nullish()
-      .describe("RFC 3339; the key never expires when absent"),
+    expiresAt: timeField.nullish().describe("RFC 3339; the key never expires when absent"),
     rateLimit: z.undefined({ error: "rate limits for single keys are not served yet: leave it out" }).optional(),
   })
   .meta({ id: "ApiKeyRequest", description: "Member names may also be given in snake_case" });

@@ -1,5 +1,5 @@
 import { ConfigError } from "../config.ts";
-import { ERROR_CODES, RequestError } from "../errors.ts";
+import { ERROR_CODES, RequestError, unavailable } from "../errors.ts";
 import type { AppContext } from "./context.ts";
 
 /**
@@ -27,6 +27,13 @@ export function errorResponse(error: unknown, c: AppContext): Response {
   return c.json(body, status, Object.fromEntries(headers));
 }
 
+/** What the platform marks on an error when an object could not be reached or was reset, and not the code in it failed. */
+interface ObjectError {
+  readonly retryable?: boolean;
+  readonly overloaded?: boolean;
+  readonly durableObjectReset?: boolean;
+}
+
 /** Anything that is not meant for the caller is logged here and told as nothing but its request id. */
 function asRequestError(error: unknown): RequestError {
   if (error instanceof RequestError) return error;
@@ -35,5 +42,9 @@ function asRequestError(error: unknown): RequestError {
     return new RequestError("SERVICE_UNAVAILABLE", "The server's configuration is wrong; its log says how");
   }
   console.error("unexpected error", error);
+  const { retryable, overloaded, durableObjectReset } = (error ?? {}) as ObjectError;
+  if (retryable || overloaded || durableObjectReset) {
+    return unavailable("The object that holds the data could not be reached: repeat the request");
+  }
   return new RequestError("INTERNAL_ERROR", "Internal server error");
 }

@@ -59,7 +59,7 @@ const shared = {
   description,
   body: submissionSchema,
   inspectBody: requireSignatures,
-  errors: [413, 503],
+  errors: [413],
 } as const;
 
 /** POST of signed events, on its own path and on the older one. */

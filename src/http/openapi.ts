@@ -67,7 +67,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
     const statuses = new Set([
       ...(route.params || route.query ? [400] : []),
       ...(route.body ? [400, 413, 415, 422] : []),
-      ...(route.isPublic ? [] : [401, 403]),
+      ...(route.isPublic ? [] : [401, 403, 503]),
       ...(route.errors ?? []),
     ]);
     const errors = [...statuses]

@@ -1,11 +1,10 @@
 import { z } from "zod";
+import { bytesField } from "../fields.ts";
 import {
   canonicalJson,
   type Envelope,
   envelopeFromMembers,
   envelopeObject,
-  fromBase64,
-  fromHex,
   hex32Field,
   hex64Field,
   type JsonValue,
@@ -24,20 +23,6 @@ export interface SubmittedEvent {
   /** The event does not say which of its agent's keys signed it: `agent_key_id` is 0 until one is found that did. */
   readonly keyIsUnnamed: boolean;
 }
-
-const signatureField = z
-  .string()
-  .transform((text, context) => {
-    try {
-      const bytes = /^(0x)?[0-9a-f]{128}$/i.test(text) ? fromHex(text, 64) : fromBase64(text);
-      if (bytes.length === 64) return bytes;
-    } catch {
-      // Reported below.
-    }
-    context.addIssue({ code: "custom", message: "expected 64 bytes in hex or base64" });
-    return z.NEVER;
-  })
-  .meta({ description: "64 bytes in hex or base64; another name for agent_signature" });
 
 /**
  * The form in which events are submitted: an envelope of which some members may have another name, or be left out where
@@ -58,7 +43,7 @@ export const submittedEventSchema = envelopeObject
     payload_plain_hash: hex32Field.nullish(),
     payload_cipher_hash: hex32Field.nullish(),
     agent_signature: hex64Field.nullish(),
-    signature: signatureField.nullish(),
+    signature: bytesField(64).nullish().describe("Another name for agent_signature; 64 bytes in hex or base64"),
     base_version: safeIntegerField.nullish(),
   })
   .transform((members, context): SubmittedEvent => {

@@ -31,6 +31,11 @@ interface QueuedAppend {
   readonly settle: (result: AppendResult) => void;
 }
 
+interface WaitingReader {
+  readonly sequenceNumber: number;
+  readonly stop: () => void;
+}
+
 interface Lease {
   readonly version: number;
   /** Milliseconds since the epoch, on this object's clock. */
@@ -50,7 +55,7 @@ export class StreamSequencer extends DurableObject<Env> {
   #queuedEvents = 0;
   #draining = false;
   #lease: Lease | null = null;
-  readonly #waitingReaders = new Set<() => void>();
+  readonly #waitingReaders = new Set<WaitingReader>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -86,9 +91,8 @@ export class StreamSequencer extends DurableObject<Env> {
 
   /** As {@link events}, but when there is nothing from `from` on yet, waits until there is or `waitMs` have passed. */
   async waitForEvents(request: PageRequest, waitMs: number): Promise<EventPage> {
-    if (readHead(this.#store) < Math.max(1, request.from) && this.#waitingReaders.size < MAX_WAITING_READERS) {
-      await this.#nextAppend(waitMs);
-    }
+    const hasNothing = readHead(this.#store) < Math.max(1, request.from);
+    if (hasNothing && this.#waitingReaders.size < MAX_WAITING_READERS) await this.#headReaches(request.from, waitMs);
     return this.events(request);
   }
 
@@ -171,19 +175,23 @@ export class StreamSequencer extends DurableObject<Env> {
     }
   }
 
-  #nextAppend(waitMs: number): Promise<void> {
+  /** Settles when there is an event with this number, or `waitMs` have passed. */
+  #headReaches(sequenceNumber: number, waitMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const wake = (): void => {
+      const stop = (): void => {
         clearTimeout(timer);
-        this.#waitingReaders.delete(wake);
+        this.#waitingReaders.delete(reader);
         resolve();
       };
-      const timer = setTimeout(wake, waitMs);
-      this.#waitingReaders.add(wake);
+      const reader = { sequenceNumber, stop };
+      const timer = setTimeout(stop, waitMs);
+      this.#waitingReaders.add(reader);
     });
   }
 
   #wakeReaders(): void {
-    for (const wake of this.#waitingReaders) wake();
+    if (this.#waitingReaders.size === 0) return;
+    const head = readHead(this.#store);
+    for (const reader of this.#waitingReaders) if (reader.sequenceNumber <= head) reader.stop();
   }
 }

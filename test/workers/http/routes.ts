@@ -1,0 +1,74 @@
+import type { Signer } from "../../../scripts/lib/signer.ts";
+import { event, streamQuery, url } from "./harness.ts";
+
+/** A sound request. `template` is the path as the OpenAPI document writes it. */
+export interface Route {
+  readonly method: string;
+  readonly template: string;
+  readonly path: string;
+  readonly body?: unknown;
+  /** Administrators only. */
+  readonly isAdmin?: true;
+}
+
+/** One sound request for each route that needs a credential, about this agent and its stream. Most change nothing. */
+export async function everyRoute(signer: Signer, eventId: string): Promise<readonly Route[]> {
+  const { tenantId, storeId, agentId } = signer;
+  const stream = streamQuery(signer);
+  const tenant = { tenant_id: tenantId };
+  const get = (template: string, path: string, query: Record<string, string> = stream): Route => ({
+    method: "GET",
+    template,
+    path: url(path, query),
+  });
+  const families = ["/api/v1/ves", "/api/v1"].flatMap((base) => [
+    get(`${base}/head`, `${base}/head`),
+    get(`${base}/events`, `${base}/events`),
+    get(`${base}/events/{event_id}`, `${base}/events/${eventId}`),
+    get(`${base}/entities/{entity_type}/{entity_id}`, `${base}/entities/order/o1`),
+  ]);
+  const ingests = ["/api/v1/ves/events/ingest", "/api/v1/events/ingest"].map(async (path): Promise<Route> => ({
+    method: "POST",
+    template: path,
+    path,
+    body: { agentId, events: [await event(signer)] },
+  }));
+  const keys = ["/api/v1/agents/keys", "/api/v1/agent-keys"].flatMap((path): Route[] => [
+    get(path, path, tenant),
+    { method: "POST", template: path, path, isAdmin: true, body: { tenantId, agentId, publicKey: "ab".repeat(32) } },
+  ]);
+  const agent = "/api/v1/agents/{agent_id}";
+  const agentPath = `/api/v1/agents/${agentId}`;
+  const cursor = { template: "/api/v1/ves/cursors/{agent_id}", path: `/api/v1/ves/cursors/${agentId}` };
+  return [
+    ...families,
+    get("/api/v1/ves/receipts/{event_id}", `/api/v1/ves/receipts/${eventId}`),
+    ...(await Promise.all(ingests)),
+    ...keys,
+    {
+      method: "DELETE",
+      template: "/api/v1/agent-keys/{key_id}",
+      path: url("/api/v1/agent-keys/99", { ...tenant, agent_id: agentId }),
+      isAdmin: true,
+    },
+    { method: "DELETE", template: `${agent}/keys/{key_id}`, path: url(`${agentPath}/keys/99`, tenant), isAdmin: true },
+    get(`${agent}/signing-keys`, `${agentPath}/signing-keys`, tenant),
+    get(`${agent}/api-keys`, `${agentPath}/api-keys`, tenant),
+    { method: "POST", template: `${agent}/api-keys`, path: `${agentPath}/api-keys`, body: { tenantId } },
+    {
+      method: "DELETE",
+      template: `${agent}/api-keys/{key_prefix}`,
+      path: url(`${agentPath}/api-keys/0123456789abcdef`, tenant),
+    },
+    get(`${agent}/policy`, `${agentPath}/policy`, tenant),
+    {
+      method: "PUT",
+      template: `${agent}/policy`,
+      path: `${agentPath}/policy`,
+      isAdmin: true,
+      body: { tenantId, maxPayloadBytes: 0 },
+    },
+    get(cursor.template, cursor.path),
+    { method: "PUT", ...cursor, body: { tenantId, storeId, sequenceNumber: 0 } },
+  ];
+}
