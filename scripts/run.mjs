@@ -56,9 +56,20 @@ function hand([program, ...args]) {
   });
   // A terminal sends Ctrl-C to the whole group; a supervisor sends its signal to this process only.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  stopWithNpm(child);
   child.on("error", (error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   });
   child.on("exit", (code, signal) => process.exit(signal === null ? (code ?? 1) : 128 + 15));
+}
+
+/**
+ * npm runs this through a shell, and hands a signal on to that shell only: of SIGTERM both die without this process
+ * hearing of it. It sees that its parent has changed.
+ */
+function stopWithNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 200).unref();
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { ConfigError, readConfig } from "../src/config.ts";
 import { localVariables } from "./lib/dev-vars.ts";
-import { bundleWorker, isPortFree, type LocalServer, startWorker } from "./lib/local-server.ts";
+import { bundleWorker, isPortFree, type LocalServer, startWorker, type Variables } from "./lib/local-server.ts";
 
 /*
  * `npm start`: the sequencer on this machine, with its data in .data/ and its secrets in .dev.vars.
@@ -30,15 +31,29 @@ async function main(): Promise<void> {
   const host = process.env["HOST"] || "127.0.0.1";
   const port = await choosePort(process.env["PORT"], host);
   const variables = localVariables();
-  const server = await startWorker({
+  await requireUsable(variables);
+  const starting = startWorker({
     bundle: bundleWorker(),
     variables,
     dataDirectory: join(import.meta.dirname, "..", ".data"),
     port,
     host,
   });
-  stopOnSignal(server);
-  announce(server.url, variables["BOOTSTRAP_ADMIN_API_KEY"] ?? "");
+  stopOnSignal(starting);
+  announce((await starting).url, variables["BOOTSTRAP_ADMIN_API_KEY"] ?? "");
+}
+
+/** Ends the program with a sentence where the server would start and then answer every request with an error. */
+async function requireUsable(variables: Variables): Promise<void> {
+  try {
+    await readConfig(variables);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    fail(`.dev.vars: ${error.message}. Correct it; without the file, one with new keys is made.`);
+  }
+  if (!variables["BOOTSTRAP_ADMIN_API_KEY"]) {
+    fail(".dev.vars: wrong configuration: BOOTSTRAP_ADMIN_API_KEY is missing. Any text will do as the key.");
+  }
 }
 
 /** @throws nothing: a port that cannot be had ends the program with a sentence */
@@ -63,13 +78,14 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-function stopOnSignal(server: LocalServer): void {
+/** Also while it is still starting: what it started by then has to end with it. */
+function stopOnSignal(starting: Promise<LocalServer>): void {
   let isStopping = false;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (isStopping) return;
       isStopping = true;
-      void server.stop().then(() => process.exit(0));
+      void starting.then((server) => server.stop()).then(() => process.exit(0));
     });
   }
 }

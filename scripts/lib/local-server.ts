@@ -10,6 +10,8 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const CONFIG = join(ROOT, "wrangler.toml");
 const WRANGLER = join(ROOT, "node_modules", "wrangler", "wrangler-dist", "cli.js");
 
+const WARNING_DELAY_MS = 250;
+
 /** Variables and secrets of a Worker, as a deployment would hold them. */
 export type Variables = Readonly<Record<string, string>>;
 
@@ -48,13 +50,14 @@ export async function startWorker(options: {
 }): Promise<LocalServer> {
   process.env["WRANGLER_LOG"] ??= "warn";
   const { workerOptions } = unstable_getMiniflareWorkerOptions(CONFIG);
+  let isStopping = false;
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: options.host ?? "127.0.0.1",
       port: options.port,
       cf: false,
       logRequests: false,
-      log: new Log(LogLevel.WARN),
+      log: patientLog(() => isStopping),
       resourcePersistencePath: options.dataDirectory,
       workers: [
         {
@@ -66,7 +69,24 @@ export async function startWorker(options: {
     }),
   );
   const url = await miniflare.ready;
-  return { url: url.origin, stop: () => miniflare.dispose() };
+  return {
+    url: url.origin,
+    stop: () => {
+      isStopping = true;
+      return miniflare.dispose();
+    },
+  };
+}
+
+/**
+ * Warns of what goes wrong, a moment later and unless the server is being stopped by then: Ctrl-C reaches workerd too,
+ * which may be gone before this process hears of the signal, and that is no crash.
+ */
+function patientLog(isStopping: () => boolean): Log {
+  const log = new Log(LogLevel.WARN);
+  const warn = log.warn.bind(log);
+  log.warn = (message) => void setTimeout(() => isStopping() || warn(message), WARNING_DELAY_MS).unref();
+  return log;
 }
 
 /** Whether nothing listens on the port yet. */

@@ -1,0 +1,30 @@
+import type { Cleanup } from "./cleanup.ts";
+import { LoadClients } from "./load.ts";
+import type { Options } from "./options.ts";
+import { Servers } from "./servers.ts";
+
+/** What every section works with. */
+export class Bench {
+  readonly options: Options;
+  readonly servers: Servers;
+  readonly #cleanup: Cleanup;
+  #clients: LoadClients | null = null;
+
+  constructor(options: Options, cleanup: Cleanup) {
+    this.options = options;
+    this.#cleanup = cleanup;
+    this.servers = new Servers(cleanup);
+  }
+
+  get clients(): LoadClients {
+    this.#clients ??= new LoadClients(this.#cleanup);
+    return this.#clients;
+  }
+}
+
+/** The middle one of an odd number of values, the mean of the middle two of an even number. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
+}

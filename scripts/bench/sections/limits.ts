@@ -1,0 +1,152 @@
+import { generateSeed, signingKeyFromSeed, toHex } from "../../../src/ves/index.ts";
+import type { Server } from "../../lib/client.ts";
+import { signEvent } from "../../lib/signer.ts";
+import type { Bench } from "../bench.ts";
+import { newLoadAgent } from "../load.ts";
+import { progress, type SectionResult, type Table } from "../report.ts";
+import { objectCall, timedCall } from "../servers.ts";
+import { PARTS, type Part } from "../worker/messages.ts";
+import { factOf } from "../workload.ts";
+
+const BATCH_SIZE = 100;
+const CALLERS = 8;
+const COMMITS = 200;
+/** Short turns, the best of which counts, as with the parts. */
+const MAX_SECONDS = 1.5;
+/** Of one timed call, over all events of a request. */
+const PASSES = 20;
+
+/** Names of the parts in the order of a request; indented ones are contained in the one before. */
+const NAMES: Record<Exclude<Part, "nothing">, string> = {
+  decode: "body to text",
+  parseJson: "parseJson",
+  schema: "submissionSchema",
+  submissionOf: "submissionOf",
+  canonicalJson: "  of which canonicalJson",
+  checkEvent: "checkEvent",
+  payloadPlainHash: "  of which payloadPlainHash",
+  eventSigningHash: "  of which eventSigningHash",
+  verifyEd25519: "  of which verifyEd25519",
+  rpc: "RPC to the object and back, no work",
+  issueReceipt: "issueReceipt",
+  sign: "  of which signing",
+  stringify: "answer to text",
+};
+
+/** E: what the same machine can do at best, and where an event's time goes. */
+export async function limitsSection(bench: Bench): Promise<SectionResult> {
+  const server = await bench.servers.start("index");
+  const costs = await partCosts(server, bench.options.quick);
+  const append = await appendCost(server, bench.options.quick);
+  const commitMs = await commitCost(server, bench.options.quick);
+  const endToEnd = await endToEndRate(bench);
+
+  const isPart = (part: Part): part is Exclude<Part, "nothing"> => part !== "nothing";
+  const parts = PARTS.filter(isPart).map((part): [string, number] => [NAMES[part], costs[part]]);
+  const rpcIndex = parts.findIndex(([name]) => name === NAMES.rpc);
+  const inOrder = parts.toSpliced(rpcIndex + 1, 0, ["appendEvents with its commit", append]);
+  const sum = inOrder.reduce((total, [name, us]) => (name.startsWith(" ") ? total : total + us), 0);
+  const whole = 1_000_000 / endToEnd;
+  const perEvent: Table = {
+    title: `Microseconds an event in a request of ${BATCH_SIZE}; the fastest rounds`,
+    columns: ["", "us/event", "share"],
+    rows: [
+      ...inOrder.map(([name, us]) => [name, us, percent(us / whole)]),
+      ["sum of the parts", sum, percent(sum / whole)],
+      ["rest: HTTP, authentication, scheduling, garbage", whole - sum, percent(1 - sum / whole)],
+      [`end to end, ${CALLERS} callers`, whole, percent(1)],
+    ],
+  };
+  const verifyLimit = 1_000_000 / costs.verifyEd25519;
+  const limits: Table = {
+    title: "Limits of this machine, one thread",
+    columns: ["", "a second"],
+    rows: [
+      ["INSERT of one row with its own commit", 1_000 / commitMs],
+      ["Ed25519 verifications", verifyLimit],
+      ["Ed25519 signatures", 1_000_000 / costs.sign],
+      ["verification and receipt signature of an event", 1_000_000 / (costs.verifyEd25519 + costs.sign)],
+      ["events end to end", endToEnd],
+    ],
+  };
+  return {
+    tables: [perEvent, limits],
+    targets: [],
+    notes: [
+      `End to end is ${percent(endToEnd / verifyLimit)} of the verification limit, and ` +
+        `${percent((endToEnd * (costs.verifyEd25519 + costs.sign)) / 1_000_000)} of what verifying and signing alone would allow.`,
+    ],
+  };
+}
+
+/** Microseconds an event of each part. */
+async function partCosts(server: Server, quick: boolean): Promise<Record<Part, number>> {
+  const signer = {
+    tenantId: crypto.randomUUID(),
+    storeId: crypto.randomUUID(),
+    agentId: crypto.randomUUID(),
+    keyId: 1,
+    key: await signingKeyFromSeed(generateSeed()),
+  };
+  const facts = Array.from({ length: BATCH_SIZE }, (_, index) => factOf(index, { prefix: "order", commandIds: false }));
+  const events = await Promise.all(facts.map((fact) => signEvent(signer, fact)));
+  const text = JSON.stringify({ agentId: signer.agentId, events });
+  await timedCall(server, { op: "body", text, publicKey: toHex(signer.key.publicKey) });
+
+  const timings = Object.fromEntries(PARTS.map((part) => [part, []])) as unknown as Record<Part, number[]>;
+  // The parts take turns, so that other work on the machine meets all of them; the first rounds warm up.
+  for (let round = quick ? -1 : -3; round < (quick ? 3 : 9); round++) {
+    progress("E: parts");
+    for (const part of PARTS) {
+      const { ms } = await timedCall(server, { op: "part", part, rounds: PASSES });
+      if (round >= 0) timings[part].push(ms);
+    }
+  }
+  // What disturbs a round only ever makes it slower, so the fastest one is closest to the cost.
+  const call = Math.min(...timings.nothing);
+  const cost = (part: Part): number => (Math.max(0, Math.min(...timings[part]) - call) * 1_000) / (PASSES * BATCH_SIZE);
+  return Object.fromEntries(PARTS.map((part) => [part, cost(part)])) as Record<Part, number>;
+}
+
+async function appendCost(server: Server, quick: boolean): Promise<number> {
+  progress("E: appendEvents");
+  const batches = 50;
+  const timings: number[] = [];
+  for (let round = 0; round < (quick ? 3 : 8); round++) {
+    await objectCall(server, "append", { op: "prepare", batches, batchSize: BATCH_SIZE, commandIds: false });
+    const { ms } = await objectCall(server, "append", { op: "append", commitEach: true });
+    if (round > 0) timings.push(ms);
+  }
+  return (Math.min(...timings) * 1_000) / (batches * BATCH_SIZE);
+}
+
+/** Milliseconds. */
+async function commitCost(server: Server, quick: boolean): Promise<number> {
+  progress("E: one row, one commit");
+  const timings: number[] = [];
+  for (let round = 0; round < (quick ? 2 : 5); round++) {
+    timings.push((await objectCall(server, "commits", { op: "commits", count: COMMITS })).ms / COMMITS);
+  }
+  return Math.min(...timings);
+}
+
+/** Events a second, measured beside the limits rather than taken from section A, minutes earlier. */
+async function endToEndRate(bench: Bench): Promise<number> {
+  progress("E: end to end");
+  const server = await bench.servers.start("production");
+  const agent = await newLoadAgent(server);
+  const seconds = Math.min(bench.options.seconds, MAX_SECONDS);
+  const options = { server, agent, batchSize: BATCH_SIZE, callers: CALLERS, commandIds: false, seconds };
+  const rates: number[] = [];
+  for (let round = 0; round < (bench.options.quick ? 2 : 4); round++) {
+    const run = await bench.clients.prepare(options);
+    const { eventsPerSecond, firstError } = await run();
+    if (firstError !== null) throw new Error(firstError);
+    rates.push(eventsPerSecond);
+  }
+  return Math.max(...rates);
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
+}

@@ -1,0 +1,62 @@
+/** What the benchmark asks of its own Worker (index.ts here). */
+
+/** Asked of one object, which is made when it is first named. */
+export type ObjectCall =
+  /** Appends this many events in batches of 1,000, through appendEvents; entity ids count on from what is there. */
+  | { readonly op: "fill"; readonly events: number }
+  /** Makes batches for the next measurement and keeps them in memory. */
+  | {
+      readonly op: "prepare";
+      readonly batches: number;
+      readonly batchSize: number;
+      readonly commandIds: boolean;
+      /** Picks the entities among this many that fill made, instead of new ones. */
+      readonly knownEntities?: number;
+      /** Gives the events ids that rise with time (UUIDv7) instead of random ones. */
+      readonly orderedIds?: boolean;
+      /** Makes them ready for `raw` instead: values bound, numbers given. */
+      readonly raw?: { readonly triggers: boolean };
+    }
+  /** Stores the prepared batches by appendEvents. `commitEach`: waits for the disk after each batch, not only at the end. */
+  | { readonly op: "append"; readonly commitEach: boolean }
+  /** The same rows by plain INSERTs, without deciding anything. */
+  | { readonly op: "raw"; readonly commitEach: boolean }
+  /** As append, and counts the rows that SQLite reports as written. */
+  | { readonly op: "countRows" }
+  /** One row and one commit, this many times. */
+  | { readonly op: "commits"; readonly count: number }
+  /** Takes the prepared events over RPC, this many batches of 100, and does nothing with them. */
+  | { readonly op: "nothing" };
+
+export interface ObjectAnswer {
+  readonly rowsWritten: number;
+}
+
+export const PARTS = [
+  "nothing",
+  "decode",
+  "parseJson",
+  "schema",
+  "submissionOf",
+  "canonicalJson",
+  "checkEvent",
+  "payloadPlainHash",
+  "eventSigningHash",
+  "verifyEd25519",
+  "rpc",
+  "issueReceipt",
+  "sign",
+  "stringify",
+] as const;
+
+/** A part of what the Worker does for each event. */
+export type Part = (typeof PARTS)[number];
+
+/** Asked of the Worker itself. */
+export type WorkerCall =
+  /** The request body that the parts work on, and the key that signed its events. */
+  | { readonly op: "body"; readonly text: string; readonly publicKey: string }
+  /** Does one part for every event of the body, `rounds` times over. */
+  | { readonly op: "part"; readonly part: Part; readonly rounds: number };
+
+export type BenchCall = WorkerCall | { readonly op: "object"; readonly object: string; readonly call: ObjectCall };

@@ -1,0 +1,39 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { removeTempDirs, tempDir } from "./support/processes.ts";
+import { userEnvironment, workingCopy } from "./support/working-copy.ts";
+
+/** The platform takes 3 MiB on its free plan; what counts is that a dependency of 200 KB does not slip in unseen. */
+const MAX_GZIP_BYTES = 400 * 1024;
+
+let clone: string;
+
+beforeAll(() => {
+  clone = workingCopy();
+});
+afterAll(removeTempDirs);
+
+function npm(...args: string[]): { readonly status: number | null; readonly text: string } {
+  const env = userEnvironment({ WRANGLER_SEND_METRICS: "false" });
+  const { status, stdout, stderr } = spawnSync("npm", args, { cwd: clone, env, encoding: "utf8" });
+  return { status, text: stdout + stderr };
+}
+
+test("npm run deploy passes as a dry run, with a small bundle of one module", () => {
+  const out = tempDir();
+  const { status, text } = npm("run", "deploy", "--", "--dry-run", "--outdir", out);
+  expect(text).toContain("--dry-run: exiting now.");
+  expect(text).not.toMatch(/warning|deprecated/i);
+  expect(status).toBe(0);
+  expect(readdirSync(out).filter((name) => /\.(m?js|wasm)$/.test(name))).toEqual(["index.js"]);
+  expect(gzipSync(readFileSync(join(out, "index.js"))).length).toBeLessThan(MAX_GZIP_BYTES);
+});
+
+test("worker-configuration.d.ts is what wrangler generates on a fresh clone", () => {
+  const { status, text } = npm("exec", "--", "wrangler", "types", "--check");
+  expect(text).toContain("up to date");
+  expect(status).toBe(0);
+});

@@ -1,0 +1,191 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { push, registerKey, type Server } from "../../scripts/lib/client.ts";
+import { isPortFree } from "../../scripts/lib/local-server.ts";
+import { newSigner, type Signer, signEvent } from "../../scripts/lib/signer.ts";
+import type { Receipt, WireEnvelope } from "../../src/ves/index.ts";
+import { collectOutput, freePort, groupMembers, killGroup, removeTempDirs, waitUntil } from "./support/processes.ts";
+import { userEnvironment, workingCopy } from "./support/working-copy.ts";
+
+/** Everything `npm start` writes, npm's own heading included. */
+const OUTPUT =
+  /^\n> stateset-sequencer@\S+ start\n> \S.*\n\n(Port 8080 is taken: using (?<port>\d+)\.\n)?\nThe sequencer is running\.\n\n {2}API {7}(?<url>http:\S+)\n {2}Reference \k<url>\/docs\n {2}Key {7}(?<key>\S+)\n\nTry it:\n {2}(?<curl>curl .+)\n\nThen, in another terminal: npm run demo\nCtrl-C stops it\.\n$/;
+
+/** `npm start` in a process group of its own, as a terminal would have it. */
+interface Started {
+  readonly npm: ChildProcess;
+  readonly text: () => string;
+}
+
+const started: ChildProcess[] = [];
+let clone: string;
+
+beforeAll(() => {
+  clone = workingCopy();
+});
+afterEach(async () => {
+  for (const child of started.splice(0)) await killGroup(child);
+});
+afterAll(removeTempDirs);
+
+function npmStart(environment: Readonly<Record<string, string>>): Started {
+  const npm = spawn("npm", ["start"], {
+    cwd: clone,
+    env: userEnvironment(environment),
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  started.push(npm);
+  return { npm, ...collectOutput(npm) };
+}
+
+async function untilServing({
+  npm,
+  text,
+}: Started): Promise<Server & { readonly curl: string; readonly port: number }> {
+  await waitUntil(() => text().includes("Ctrl-C stops it."), 60_000, "npm start says that it runs", npm);
+  expect(text()).toMatch(OUTPUT);
+  const { url = "", key = "", curl = "", port } = OUTPUT.exec(text())?.groups ?? {};
+  if (port !== undefined) expect(new URL(url).port).toBe(port);
+  return { url, apiKey: key, curl, port: Number(new URL(url).port) };
+}
+
+/** Exit code and output of an `npm start` that ends by itself. */
+async function ended(run: Started): Promise<{ readonly code: number | null; readonly text: string }> {
+  if (run.npm.exitCode === null && run.npm.signalCode === null) {
+    await once(run.npm, "close", { signal: AbortSignal.timeout(30_000) });
+  }
+  return { code: run.npm.exitCode, text: run.text() };
+}
+
+async function expectAllGone({ npm, text }: Started, port: number): Promise<void> {
+  const group = npm.pid ?? 0;
+  await waitUntil(() => groupMembers(group).length === 0, 5_000, "everything that npm start started has ended");
+  expect(await isPortFree(port, "127.0.0.1")).toBe(true);
+  // It ends without a word.
+  expect(text()).toMatch(OUTPUT);
+}
+
+describe("npm start", () => {
+  let signer: Signer;
+  let event: WireEnvelope;
+  let receipt: Receipt | undefined;
+  let variables: string;
+
+  test("serves on a fresh clone, on the next port when 8080 is taken, until Ctrl-C", async () => {
+    const blocker = createServer();
+    const isBlocking = new Promise<void>((resolve) => {
+      blocker.once("listening", resolve);
+      // Somebody else has it already, which serves as well.
+      blocker.once("error", () => resolve());
+    });
+    blocker.listen(8080, "127.0.0.1");
+    await isBlocking;
+    const run = npmStart({});
+    let server: Awaited<ReturnType<typeof untilServing>>;
+    try {
+      server = await untilServing(run);
+    } finally {
+      blocker.close();
+    }
+    expect(run.text()).toContain("Port 8080 is taken: using ");
+    expect(server.port).toBeGreaterThan(8080);
+
+    expect(statSync(join(clone, ".dev.vars")).mode & 0o777).toBe(0o600);
+    expect(existsSync(join(clone, ".data"))).toBe(true);
+    variables = readFileSync(join(clone, ".dev.vars"), "utf8");
+    const health = await (await fetch(`${server.url}/health`)).json();
+    expect(health).toMatchObject({ status: "healthy" });
+    const answer = execFileSync("sh", ["-c", server.curl], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    expect(JSON.parse(answer)).toMatchObject({ head_sequence: 0 });
+
+    signer = await newSigner(crypto.randomUUID(), crypto.randomUUID());
+    await registerKey(server, signer);
+    event = await signEvent(signer, { entityType: "order", entityId: "1", eventType: "order.created", payload: 1 });
+    [receipt] = (await push(server, signer.agentId, [event])).receipts ?? [];
+    expect(receipt).toMatchObject({ eventId: event.event_id, sequenceNumber: 1 });
+
+    // A terminal sends Ctrl-C to everything in it.
+    process.kill(-(run.npm.pid ?? NaN), "SIGINT");
+    await expectAllGone(run, server.port);
+    await ended(run);
+    expect([0, 130, "SIGINT"]).toContain(run.npm.exitCode ?? run.npm.signalCode);
+  });
+
+  test("keeps data and keys; SIGTERM to npm alone stops all of it", async () => {
+    const port = await freePort();
+    const run = npmStart({ PORT: String(port) });
+    const server = await untilServing(run);
+    expect(server.url).toBe(`http://127.0.0.1:${port}`);
+    expect(readFileSync(join(clone, ".dev.vars"), "utf8")).toBe(variables);
+    const again = await push(server, signer.agentId, [event]);
+    expect(again.receipts).toEqual([receipt]);
+    expect(again.headSequence).toBe(1);
+
+    run.npm.kill("SIGTERM");
+    await expectAllGone(run, port);
+  });
+
+  test("stops when it is told to while still starting", async () => {
+    const port = await freePort();
+    const run = npmStart({ PORT: String(port) });
+    const hasWorkerd = (): boolean => groupMembers(run.npm.pid ?? 0).some((line) => line.includes("workerd serve"));
+    await waitUntil(hasWorkerd, 60_000, "workerd is starting", run.npm);
+    run.npm.kill("SIGTERM");
+    await waitUntil(() => groupMembers(run.npm.pid ?? 0).length === 0, 10_000, "everything has ended");
+    expect(await isPortFree(port, "127.0.0.1")).toBe(true);
+  });
+});
+
+describe("npm start says in a sentence what is wrong, and exits with 1", () => {
+  const HEADING = /^\n> stateset-sequencer@\S+ start\n> .*\n\n/;
+
+  async function sentenceOf(environment: Readonly<Record<string, string>>): Promise<string> {
+    const { code, text } = await ended(npmStart(environment));
+    expect(code).toBe(1);
+    expect(text).toMatch(HEADING);
+    return text.replace(HEADING, "");
+  }
+
+  test("when PORT is taken", async () => {
+    const blocker = createServer();
+    await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve));
+    const address = blocker.address();
+    const port = address !== null && typeof address === "object" ? address.port : 0;
+    try {
+      expect(await sentenceOf({ PORT: String(port) })).toBe(
+        `Port ${port} is taken. Set PORT to another one, or unset it to have one picked.\n`,
+      );
+    } finally {
+      blocker.close();
+    }
+  });
+
+  test.each(["abc", "65536"])("when PORT is %s", async (port) => {
+    expect(await sentenceOf({ PORT: port })).toBe(`PORT must be 1 to 65535, not ${port}.\n`);
+  });
+
+  test.each([
+    ["VES_SEQUENCER_SIGNING_KEY", undefined],
+    ["BOOTSTRAP_ADMIN_API_KEY", undefined],
+    ["MAX_EVENTS_PER_BATCH", "many"],
+  ])("when .dev.vars has %s as %s", async (name, value) => {
+    const path = join(clone, ".dev.vars");
+    const good = { VES_SEQUENCER_SIGNING_KEY: "9d".repeat(32), BOOTSTRAP_ADMIN_API_KEY: "key" };
+    const lines = Object.entries({ ...good, [name]: value }).flatMap(([key, text]) =>
+      text === undefined ? [] : [`${key}=${text}\n`],
+    );
+    const before = existsSync(path) ? readFileSync(path) : undefined;
+    writeFileSync(path, lines.join(""));
+    try {
+      const sentence = await sentenceOf({ PORT: String(await freePort()) });
+      expect(sentence).toMatch(new RegExp(`^\\.dev\\.vars: wrong configuration: ${name}.*\\.\n$`));
+    } finally {
+      if (before !== undefined) writeFileSync(path, before);
+    }
+  });
+});

@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Server } from "../../../scripts/lib/client.ts";
+import { bundleWorker, type Variables } from "../../../scripts/lib/local-server.ts";
+import { fromHex, signingKeyFromSeed } from "../../../src/ves/index.ts";
+
+const SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+const API_KEY = "e2e_admin_key";
+
+/** Secrets of the servers under test; they protect nothing. */
+const VARIABLES: Variables = {
+  VES_SEQUENCER_SIGNING_KEY: SEED,
+  BOOTSTRAP_ADMIN_API_KEY: API_KEY,
+  PAYLOAD_ENCRYPTION_KEY: "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+};
+
+/** A server in processes of its own. */
+export interface ServerProcess extends Server {
+  /** kill -9 of all its processes at once, workerd included. Returns when none of them is left. */
+  readonly kill: () => Promise<void>;
+}
+
+/** The key that receipts of {@link startServer}'s servers verify under. */
+export async function receiptPublicKey(): Promise<Uint8Array> {
+  return (await signingKeyFromSeed(fromHex(SEED))).publicKey;
+}
+
+/** A new directory; {@link removeTempDirs} removes it. */
+export function tempDir(): string {
+  const path = mkdtempSync(join(tmpdir(), "sequencer-e2e-"));
+  tempDirs.push(path);
+  return path;
+}
+const tempDirs: string[] = [];
+
+export function removeTempDirs(): void {
+  for (const path of tempDirs.splice(0)) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** Bundles the Worker into a file, for any number of {@link startServer}. */
+export function bundleFile(): string {
+  const path = join(tempDir(), "index.js");
+  writeFileSync(path, bundleWorker());
+  return path;
+}
+
+/** Serves a bundle from a data directory, which may be one that an earlier server left behind. */
+export async function startServer(bundle: string, dataDirectory: string): Promise<ServerProcess> {
+  const program = join(import.meta.dirname, "serve.ts");
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", program, bundle, dataDirectory, JSON.stringify(VARIABLES)],
+    { detached: true, stdio: ["pipe", "pipe", "inherit"] },
+  );
+  const output = collectOutput(child);
+  try {
+    await waitUntil(() => output.text().includes("\n"), 30_000, "the server prints its URL", child);
+  } catch (error) {
+    await killGroup(child);
+    throw error;
+  }
+  return { url: output.text().trim(), apiKey: API_KEY, kill: () => killGroup(child) };
+}
+
+/** What a child has written so far, standard output and error together. */
+export function collectOutput(child: ChildProcess): { readonly text: () => string } {
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  }
+  return { text: () => text };
+}
+
+/** kill -9 of the group that a detached child leads. Returns when nobody of it is left. */
+export async function killGroup(child: ChildProcess): Promise<void> {
+  const { pid } = child;
+  if (pid === undefined || groupMembers(pid).length === 0) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It went by itself since it was looked for.
+  }
+  await waitUntil(() => groupMembers(pid).length === 0, 10_000, `the killed group ${pid} is gone`);
+}
+
+/** Command lines of the processes in a group. Zombies hold nothing any more and do not count. */
+export function groupMembers(group: number): string[] {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pgid=,stat=,args="], { encoding: "utf8" });
+  return stdout.split("\n").flatMap((line) => {
+    const [, id, state = "", command = ""] = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    return Number(id) === group && !state.startsWith("Z") ? [command] : [];
+  });
+}
+
+/** Polls until `condition` holds. @throws Error when it does not within `ms`, or when `child` ends before it does */
+export async function waitUntil(
+  condition: () => boolean | Promise<boolean>,
+  ms: number,
+  what: string,
+  child?: ChildProcess,
+): Promise<void> {
+  for (const deadline = Date.now() + ms; ;) {
+    if (await condition()) return;
+    if (child !== undefined && (child.exitCode !== null || child.signalCode !== null)) {
+      throw new Error(`ended before this held: ${what}`);
+    }
+    if (Date.now() > deadline) throw new Error(`did not hold within ${ms} ms: ${what}`);
+    await sleep(20);
+  }
+}
+
+/** A port that nothing listened on a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
