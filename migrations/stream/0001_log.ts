@@ -63,9 +63,5 @@ export const log: Migration = {
 
     CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
     BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
-
-    CREATE TRIGGER events_are_gap_free BEFORE INSERT ON events
-    WHEN NEW.sequence_number <> (SELECT COALESCE(MAX(sequence_number), 0) + 1 FROM events)
-    BEGIN SELECT RAISE(ABORT, 'the next number must follow the head'); END;
   `,
 };

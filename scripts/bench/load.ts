@@ -24,6 +24,8 @@ export interface LoadAgent {
 export interface LoadOptions {
   readonly server: Server;
   readonly agent: LoadAgent;
+  /** A new store unless given. */
+  readonly storeId?: string;
   readonly batchSize: number;
   readonly callers: number;
   readonly commandIds: boolean;
@@ -76,7 +78,7 @@ class Client {
   }
 }
 
-/** Several processes that send signed events to one new stream. */
+/** Several processes that send signed events to one stream. */
 export class LoadClients {
   readonly #clients: readonly Client[];
 
@@ -89,7 +91,7 @@ export class LoadClients {
   async prepare(options: LoadOptions): Promise<() => Promise<LoadResult>> {
     const { callers, batchSize, seconds } = options;
     const clients = this.#clients.slice(0, callers);
-    const storeId = crypto.randomUUID();
+    const storeId = options.storeId ?? crypto.randomUUID();
     // Two waves at least: a caller whose only request is under way from start to end says nothing about a steady state.
     const requests = Math.max(
       2 * callers,
@@ -105,7 +107,7 @@ export class LoadClients {
           commandIds: options.commandIds,
           callers: share(callers, index, clients.length),
           requests: share(requests, index, clients.length),
-          prefix: `order-${index}`,
+          prefix: `${crypto.randomUUID().slice(0, 8)}-${index}`,
         };
         return client.ask({ type: "prepare", plan });
       }),

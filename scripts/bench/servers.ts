@@ -13,8 +13,8 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const WRANGLER = join(ROOT, "node_modules", "wrangler", "wrangler-dist", "cli.js");
 const TMPFS = 0x0102_1994;
 
-/** The Workers that are measured: the one that is deployed, and two of the benchmark's own (scripts/bench/worker). */
-export type Variant = "production" | "one-commit-each" | "index";
+/** The Workers that are measured: the one that is deployed, and three of the benchmark's own (scripts/bench/worker). */
+export type Variant = "production" | "one-commit-each" | "growing" | "index";
 
 /** Starts each Worker when it is first needed, in a workerd and on a data directory of its own. */
 export class Servers {

@@ -62,6 +62,7 @@ export async function startWorker(options: {
       workers: [
         {
           ...workerOptions,
+          name: "stateset-sequencer",
           bindings: { ...options.variables },
           modules: [{ type: "ESModule", path: "index.js", contents: options.bundle }],
         },

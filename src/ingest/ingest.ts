@@ -62,7 +62,6 @@ export async function ingest(
 const UNAVAILABLE = {
   registry: "The tenant's registry cannot be reached: nothing was stored, repeat the request",
   queue_full: "The stream has more waiting than it can take: nothing was stored, repeat the request",
-  storage: "The stream could not store the events: repeat the request",
 } as const;
 
 async function checkAll({ events }: Submission, agent: AgentSnapshot, config: Config): Promise<CheckedEvent[]> {

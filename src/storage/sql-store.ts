@@ -8,7 +8,7 @@ export type SqlRow = Record<string, SqlValue>;
  * both satisfy it, so the same code runs in production and in plain Node tests.
  *
  * Durability contract: when `transaction` returns, its writes are all in, in order, and visible to every later read;
- * when it throws, none is. They are on disk before any answer leaves the object (the output gate), not before it returns.
+ * when it throws, none is, and the store may have to be opened again. They are on disk before any answer leaves the object (the output gate), not before it returns.
  */
 export interface SqlStore {
   /** Runs one or more statements and returns the rows of the last one. BLOBs may come back as either buffer type. */

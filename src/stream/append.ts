@@ -55,8 +55,10 @@ export function appendEvents(
     const known = lookUp(store, events);
     const accepted: Accepted[] = [];
     const outcomes = decide(events, known, receiptKeyVersion, now, accepted);
+    const head = known.head + accepted.length;
     if (accepted.length > 0) write(store, accepted, known.entities);
-    return { head: known.head + accepted.length, outcomes };
+    if (accepted.length > 0 && headOf(store) !== head) throw new Error(`the head is not ${head} after the append`);
+    return { head, outcomes };
   });
 }
 

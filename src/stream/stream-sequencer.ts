@@ -61,11 +61,14 @@ export class StreamSequencer extends DurableObject<Env> {
     super(ctx, env);
     if (ctx.id.name === undefined) throw new Error("a stream's object is reached by its name");
     this.#stream = parseStreamObjectName(ctx.id.name);
-    this.#store = durableStore(ctx.storage);
+    this.#store = durableStore(ctx);
     if (!isEmptyStore(this.#store)) migrate(this.#store, streamMigrations);
   }
 
-  /** Appends in order of arrival. Never throws for what a caller did: see {@link AppendResult}. */
+  /**
+   * Appends in order of arrival. Rejects only when the object is lost or reset while it works: what was asked may or may
+   * not be in the log then, and repeating it tells.
+   */
   append(request: AppendRequest): Promise<AppendResult> {
     if (this.#queuedEvents + request.events.length > MAX_QUEUED_EVENTS) {
       return Promise.resolve({ kind: "unavailable", cause: "queue_full" });
@@ -124,19 +127,16 @@ export class StreamSequencer extends DurableObject<Env> {
         this.#wakeReaders();
         await this.ctx.storage.sync();
       }
-    } catch (error) {
-      console.error("the object's storage failed", error);
-      for (const { settle } of this.#takeTurn(Infinity)) settle({ kind: "unavailable", cause: "storage" });
     } finally {
       this.#draining = false;
     }
   }
 
   /** Takes the oldest queued appends out of the queue, as many as one turn may hold; at least one. */
-  #takeTurn(maxEvents = MAX_EVENTS_PER_TURN): QueuedAppend[] {
+  #takeTurn(): QueuedAppend[] {
     let events = 0;
     const beyond = this.#queue.findIndex(
-      ({ request }, index) => (events += request.events.length) > maxEvents && index > 0,
+      ({ request }, index) => (events += request.events.length) > MAX_EVENTS_PER_TURN && index > 0,
     );
     const turn = this.#queue.splice(0, beyond === -1 ? this.#queue.length : beyond);
     for (const { request } of turn) this.#queuedEvents -= request.events.length;
@@ -148,13 +148,8 @@ export class StreamSequencer extends DurableObject<Env> {
     if (request.registryVersion !== lease.version) {
       return { kind: "stale_registry", currentVersion: lease.version };
     }
-    try {
-      const { head, outcomes } = appendEvents(this.#store, request.events, request.receiptKeyVersion, Date.now());
-      return { kind: "appended", head, outcomes };
-    } catch (error) {
-      console.error("append failed and was rolled back", error);
-      return { kind: "unavailable", cause: "storage" };
-    }
+    const { head, outcomes } = appendEvents(this.#store, request.events, request.receiptKeyVersion, Date.now());
+    return { kind: "appended", head, outcomes };
   }
 
   /** A lease that is alive now and not older than `version`, or null when the registry cannot be reached. */

@@ -29,7 +29,7 @@ export class TenantRegistry extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = durableStore(ctx.storage);
+    this.#store = durableStore(ctx);
     if (!isEmptyStore(this.#store)) migrate(this.#store, tenantMigrations);
     // An earlier instance may have granted a lease, on any version, just before it went.
     this.#lastGrant = Date.now();

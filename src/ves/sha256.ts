@@ -1,10 +1,27 @@
-import { sha256 as nobleSha256 } from "@noble/hashes/sha2.js";
+import { sha256 as portableSha256 } from "@noble/hashes/sha2.js";
 import { concat, utf8 } from "./bytes.ts";
 
-/** SHA-256, synchronous so that it can run inside a storage transaction. 32 bytes. */
-export function sha256(bytes: Uint8Array): Uint8Array {
-  return nobleSha256(bytes);
+/** The part of Node's crypto module that is used where the host has it. */
+interface NativeCrypto {
+  createHash(algorithm: "sha256"): { update(bytes: Uint8Array): { digest(): Uint8Array } };
 }
+
+interface NativeHost {
+  readonly process?: { getBuiltinModule?(name: "node:crypto"): NativeCrypto | undefined };
+}
+
+/**
+ * Node and workerd hash a payload of 450 bytes natively in a third of the time. Asked for at run time, so that nothing is
+ * imported that a browser does not have; the portable function answers the same everywhere.
+ */
+const native = (globalThis as NativeHost).process?.getBuiltinModule?.("node:crypto");
+
+/** SHA-256, synchronous so that it can run inside a storage transaction. 32 bytes. */
+export const sha256: (bytes: Uint8Array) => Uint8Array =
+  native === undefined
+    ? portableSha256
+    : // A plain array, because what answers with a Buffer here and an array there would not compare as equal.
+      (bytes) => new Uint8Array(native.createHash("sha256").update(bytes).digest());
 
 /** A hash function of VES 2: SHA-256 over a domain prefix and the parts that follow it. */
 export type TaggedHash = (...parts: readonly Uint8Array[]) => Uint8Array;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isEmptyStore } from "../../src/storage/migrate.ts";
+import type { SqlRow } from "../../src/storage/sql-store.ts";
 import { appendEvents } from "../../src/stream/append.ts";
 import type { CheckedEvent, EventOutcome } from "../../src/stream/messages.ts";
 import { readEntityHistory, readEvents, readHead } from "../../src/stream/read.ts";
@@ -122,17 +123,21 @@ describe("append", () => {
     expect(append(store, event)).toEqual(["replayed 1"]);
   });
 
-  test("the storage itself refuses gaps, changes and deletions", () => {
+  test("the storage itself refuses changes, deletions and a number or id given twice", () => {
     const store = nodeStore();
     append(store, checkedEvent({ eventId: uuid(1, 1) }), checkedEvent({ eventId: uuid(1, 2) }));
     expect(() => store.exec("DELETE FROM events WHERE sequence_number = 2")).toThrow("append-only");
     expect(() => store.exec("UPDATE events SET created_at = '' WHERE sequence_number = 2")).toThrow("append-only");
-    const copy = store
-      .exec("SELECT * FROM events WHERE sequence_number = 2")
-      .map((row) => ({ ...row, sequence_number: 4, event_id: new Uint8Array(16) }))[0];
-    const columns = Object.keys(copy ?? {});
-    const insert = `INSERT INTO events (${columns.join()}) VALUES (${columns.map(() => "?").join()})`;
-    expect(() => store.exec(insert, ...Object.values(copy ?? {}))).toThrow("must follow the head");
-    expect(store.exec(insert, ...Object.values({ ...copy, sequence_number: 3 }))).toEqual([]);
+    const [row] = store.exec("SELECT * FROM events WHERE sequence_number = 2");
+    const insert = (change: SqlRow): unknown[] => {
+      const copy = { ...row, ...change };
+      const columns = Object.keys(copy);
+      const sql = `INSERT INTO events (${columns.join()}) VALUES (${columns.map(() => "?").join()})`;
+      return store.exec(sql, ...Object.values(copy));
+    };
+    expect(() => insert({ sequence_number: 2, event_id: new Uint8Array(16) })).toThrow("UNIQUE");
+    expect(() => insert({ sequence_number: 3 })).toThrow("UNIQUE");
+    expect(() => insert({ sequence_number: 0, event_id: new Uint8Array(16) })).toThrow("CHECK");
+    expect(insert({ sequence_number: 3, event_id: new Uint8Array(16) })).toEqual([]);
   });
 });

@@ -28,7 +28,7 @@ export class BenchObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = durableStore(ctx.storage);
+    this.#store = durableStore(ctx);
     if (isEmptyStore(this.#store)) migrate(this.#store, streamMigrations);
   }
 
@@ -91,8 +91,7 @@ export class BenchObject extends DurableObject<Env> {
     );
     // As they would arrive over RPC: flat strings and buffers of their own.
     this.#prepared = structuredClone(made);
-    if (raw === undefined) return;
-    if (!raw.triggers) this.#dropTriggers();
+    if (!raw) return;
     const head = headOf(this.#store);
     this.#preparedRows = this.#prepared.map((events, index) => rawBatch(events, head + index * batchSize));
     this.#prepared = [];
@@ -110,14 +109,6 @@ export class BenchObject extends DurableObject<Env> {
     for (const batch of batches) {
       store(batch);
       if (commitEach) await this.ctx.storage.sync();
-    }
-  }
-
-  #dropTriggers(): void {
-    for (const { name } of this.#store.exec<{ name: string }>(
-      "SELECT name FROM sqlite_schema WHERE type = 'trigger'",
-    )) {
-      this.#store.exec(`DROP TRIGGER ${name}`);
     }
   }
 

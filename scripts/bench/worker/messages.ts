@@ -15,7 +15,7 @@ export type ObjectCall =
       /** Gives the events ids that rise with time (UUIDv7) instead of random ones. */
       readonly orderedIds?: boolean;
       /** Makes them ready for `raw` instead: values bound, numbers given. */
-      readonly raw?: { readonly triggers: boolean };
+      readonly raw?: boolean;
     }
   /** Stores the prepared batches by appendEvents. `commitEach`: waits for the disk after each batch, not only at the end. */
   | { readonly op: "append"; readonly commitEach: boolean }

@@ -36,9 +36,8 @@ export function rawBatch(events: readonly CheckedEvent[], head: number): RawBatc
 }
 
 export function insertRaw(storage: DurableObjectStorage, batch: RawBatch): void {
-  storage.transactionSync(() => {
-    for (const row of batch.events) storage.sql.exec(INSERT_EVENT, ...row);
-    for (const row of batch.commands) storage.sql.exec(INSERT_COMMAND, ...row);
-    for (const row of batch.entities) storage.sql.exec(UPSERT_ENTITY, ...row);
-  });
+  // No savepoint: the writes of a turn are one commit, as they are for append.ts.
+  for (const row of batch.events) storage.sql.exec(INSERT_EVENT, ...row);
+  for (const row of batch.commands) storage.sql.exec(INSERT_COMMAND, ...row);
+  for (const row of batch.entities) storage.sql.exec(UPSERT_ENTITY, ...row);
 }

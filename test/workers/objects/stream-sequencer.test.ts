@@ -94,6 +94,29 @@ describe("StreamSequencer", () => {
     expect(await stored(stub)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
+  test("a write that fails half-way resets the object, and nothing of its turn is in the log", async () => {
+    const { object, stub, ...stream } = newStream();
+    expect(word(await object.append(request([event(1)])))).toBe("1");
+    await runInDurableObject(stub, (_, state) => state.storage.sql.exec("DROP TABLE commands"));
+    // Its first row can be written, its command cannot.
+    const broken = checkedEvent({ eventId: uuid(1, 2), commandId: uuid(2, 2) });
+    const outcomes = await Promise.allSettled([
+      object.append(request([event(5), broken])),
+      object.append(request([event(6)])),
+    ]);
+    expect(outcomes[0]?.status).toBe("rejected");
+    // A stub that has seen its object reset is of no more use: a new one finds the object as the disk has it.
+    const again = streamStub(env, stream);
+    const stubAgain = env.STREAMS.get(stub.id);
+    const sql = "CREATE TABLE commands (command_id BLOB PRIMARY KEY, sequence_number INTEGER NOT NULL)";
+    await runInDurableObject(stubAgain, (_, state) => state.storage.sql.exec(sql));
+    expect(await again.event(uuid(1, 5))).toBeNull();
+    expect(await again.event(uuid(1, 2))).toBeNull();
+    // Whoever got no answer repeats, and is told.
+    expect(word(await again.append(request([broken, event(6)])))).toMatch(/^(2,3|3,2)$/);
+    expect(await stored(stubAgain)).toEqual([1, 2, 3]);
+  });
+
   test("a page that waits is woken by the next append, and by nothing but time otherwise", async () => {
     const { object } = newStream();
     const waiting = object.waitForEvents({ from: 2, limit: 10 }, 10_000);
