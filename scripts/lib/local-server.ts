@@ -7,6 +7,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
 const ROOT = join(import.meta.dirname, "..", "..");
+const NAME = "stateset-sequencer";
 const CONFIG = join(ROOT, "wrangler.toml");
 const WRANGLER = join(ROOT, "node_modules", "wrangler", "wrangler-dist", "cli.js");
 
@@ -53,8 +54,7 @@ export async function startWorker(options: {
   let isStopping = false;
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      host: options.host ?? "127.0.0.1",
-      port: options.port,
+      port: 0,
       cf: false,
       logRequests: false,
       log: patientLog(() => isStopping),
@@ -62,14 +62,18 @@ export async function startWorker(options: {
       workers: [
         {
           ...workerOptions,
-          name: "stateset-sequencer",
+          name: NAME,
+          // The Worker's own socket. The one in front of it is another Worker, made for features that are not used here,
+          // and takes a quarter of the time of a small request.
+          unsafeDirectSockets: [{ host: options.host ?? "127.0.0.1", port: options.port }],
           bindings: { ...options.variables },
           modules: [{ type: "ESModule", path: "index.js", contents: options.bundle }],
         },
       ],
     }),
   );
-  const url = await miniflare.ready;
+  await miniflare.ready;
+  const url = await miniflare.unsafeGetDirectURL(NAME);
   return {
     url: url.origin,
     stop: () => {

@@ -3,6 +3,7 @@ import {
   eventSigningHash,
   generateSeed,
   type JsonValue,
+  newUuidV7,
   payloadPlainHash,
   type SigningKey,
   signingKeyFromSeed,
@@ -42,7 +43,7 @@ export async function newSigner(tenantId: string, storeId: string, keyId = 1): P
 export async function signEvent(signer: Signer, fact: Fact): Promise<WireEnvelope> {
   const event = {
     ves_version: fact.vesVersion ?? 2,
-    event_id: fact.eventId ?? crypto.randomUUID(),
+    event_id: fact.eventId ?? newUuidV7(),
     tenant_id: signer.tenantId,
     store_id: signer.storeId,
     source_agent_id: signer.agentId,

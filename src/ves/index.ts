@@ -16,4 +16,4 @@ export * from "./receipt.ts";
 export * from "./rejection.ts";
 export * from "./sha256.ts";
 export * from "./timestamp.ts";
-export { parseUuid, uuidBytes, uuidFromBytes } from "./uuid.ts";
+export { newUuidV7, parseUuid, uuidBytes, uuidFromBytes } from "./uuid.ts";

@@ -50,6 +50,18 @@ export function uuidFromBytes(bytes: Uint8Array): string {
   return hyphenate(toHex(bytes));
 }
 
+/**
+ * A new UUID of version 7 (RFC 9562): 48 bits of time, then 74 random ones. Ids that rise with time lie together in an
+ * index, so a sequencer stores them at less cost than random ones.
+ *
+ * @param nowMs milliseconds since the epoch
+ */
+export function newUuidV7(nowMs: number = Date.now()): string {
+  const random = crypto.randomUUID();
+  const time = nowMs.toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${random.slice(15)}`;
+}
+
 function hyphenate(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

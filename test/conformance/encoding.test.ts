@@ -7,6 +7,7 @@ import {
   fromBase64Url,
   fromHex,
   isRfc3339,
+  newUuidV7,
   parseUuid,
   str,
   to0xHex,
@@ -219,6 +220,14 @@ describe("VES 0: UUID", () => {
   test("16 bytes, not 15", () => {
     expect(encodingError(() => uuidFromBytes(new Uint8Array(15)))).toBe("invalid_uuid");
   });
+});
+
+test("a new UUID of version 7 is a UUID of that version and variant, and rises with time", () => {
+  const first = newUuidV7(0x0123_4567_89ab);
+  expect(first).toMatch(/^01234567-89ab-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(parseUuid(first)).toBe(first);
+  expect(newUuidV7(0x0123_4567_89ac) > first).toBe(true);
+  expect(newUuidV7(0x0123_4567_89ab)).not.toBe(first);
 });
 
 describe("VES 6.2: timestamps", () => {

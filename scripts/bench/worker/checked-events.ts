@@ -1,5 +1,5 @@
 import type { CheckedEvent } from "../../../src/stream/messages.ts";
-import { canonicalJson, ZERO_32 } from "../../../src/ves/index.ts";
+import { canonicalJson, newUuidV7, ZERO_32 } from "../../../src/ves/index.ts";
 import type { Fact } from "../../lib/signer.ts";
 
 const AGENT = "0d4b1c0e-5a7f-4c53-9a53-3f0c6e0c2a11";
@@ -9,7 +9,7 @@ export function checkedEvent(fact: Fact, orderedId = false): CheckedEvent {
   return {
     envelope: {
       ves_version: 2,
-      event_id: orderedId ? uuidV7() : crypto.randomUUID(),
+      event_id: orderedId ? risingId() : crypto.randomUUID(),
       source_agent_id: AGENT,
       agent_key_id: 1,
       entity_type: fact.entityType,
@@ -31,11 +31,10 @@ export function checkedEvent(fact: Fact, orderedId = false): CheckedEvent {
 
 let lastTime = 0;
 
-/** A UUID of version 7: 48 bits of time, which is advanced by hand while the clock stands still, then random ones. */
-function uuidV7(): string {
+/** The clock stands still in workerd while code runs, so it is advanced by hand. */
+function risingId(): string {
   lastTime = Math.max(Date.now(), lastTime + 1);
-  const time = lastTime.toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
+  return newUuidV7(lastTime);
 }
 
 function randomBytes(length: number): Uint8Array {
