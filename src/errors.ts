@@ -22,7 +22,7 @@ export const ERROR_CODES = {
   API_KEY_NOT_FOUND: { numericCode: 4006, status: 404 },
   POLICY_NOT_FOUND: { numericCode: 4007, status: 404 },
   ALREADY_EXISTS: { numericCode: 5004, status: 409 },
-  QUOTA_EXCEEDED: { numericCode: 2002, status: 429 },
+  LIMIT_REACHED: { numericCode: 5005, status: 409 },
   SIGNATURE_VERIFICATION_FAILED: { numericCode: 6002, status: 400 },
   INVALID_PUBLIC_KEY: { numericCode: 6003, status: 400 },
   SERVICE_UNAVAILABLE: { numericCode: 8002, status: 503 },

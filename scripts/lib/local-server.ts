@@ -49,7 +49,8 @@ export async function startWorker(options: {
   readonly port: number;
   readonly host?: string;
 }): Promise<LocalServer> {
-  process.env["WRANGLER_LOG"] ??= "warn";
+  // It warns of secrets that are not in .dev.vars, where these need not be.
+  process.env["WRANGLER_LOG"] ??= "error";
   const { workerOptions } = unstable_getMiniflareWorkerOptions(CONFIG);
   let isStopping = false;
   const miniflare = new Miniflare(

@@ -7,8 +7,10 @@ import { apiKeyHash, tenantOfApiKey } from "./api-key.ts";
 import { type Credential, credentialOf } from "./credentials.ts";
 import { BOOTSTRAP_ADMIN, type Principal } from "./principal.ts";
 
-/** Keys looked up lately by this isolate, unknown ones too: 10,000 of about 300 bytes. */
-const lookedUp = new ExpiringCache<ApiKeyRecord | null>(10_000);
+/** Keys that this isolate has looked up lately: 10,000 of about 300 bytes. */
+const known = new ExpiringCache<ApiKeyRecord>(10_000);
+/** Keys that do not exist, apart from the others: whoever makes up keys must not push out real ones. */
+const unknown = new ExpiringCache<true>(1_000);
 
 /**
  * Finds out who a request comes from.
@@ -27,12 +29,24 @@ async function principalOfKey(credential: Credential, env: Env, config: Config):
 
   const tenantId = tenantOfApiKey(credential.text);
   if (tenantId === undefined) throw invalidApiKey();
-  const key = await lookedUp.get(keyHash, config.apiKeyCacheMs, () => registryStub(env, tenantId).apiKey(keyHash));
+  const key = await lookUp(env, tenantId, keyHash, config.apiKeyCacheMs);
   if (key === null || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= Date.now())) {
     throw invalidApiKey();
   }
   const { storeIds, permissions, agentId, expiresAt } = key;
   return { tenantId, storeIds, permissions, agentId, expiresAt };
+}
+
+async function lookUp(env: Env, tenantId: string, keyHash: string, maxAgeMs: number): Promise<ApiKeyRecord | null> {
+  if (unknown.get(keyHash, maxAgeMs)) return null;
+  const cached = known.get(keyHash, maxAgeMs);
+  if (cached !== undefined) return cached;
+  // The age counts from before the question: what is answered may have changed right after.
+  const asked = Date.now();
+  const key = await registryStub(env, tenantId).apiKey(keyHash);
+  if (key === null) unknown.set(keyHash, true, asked);
+  else known.set(keyHash, key, asked);
+  return key;
 }
 
 /** The same words for unknown, revoked and expired keys: the answer tells a finder of a key nothing about it. */

@@ -10,8 +10,8 @@ export interface Credential {
 const JWT_FORM = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 /**
- * The credential of a request: `Authorization: ApiKey K`, `Bearer K` or a bare `ss_...`, else `x-api-key: K`. Scheme names
- * are case-insensitive (RFC 9110).
+ * The credential of a request: `Authorization: ApiKey K`, `Bearer K` or a bare `ss_...`, else `x-api-key` with any of these
+ * or just K. Scheme names are case-insensitive (RFC 9110).
  *
  * @throws RequestError AUTH_REQUIRED when there is none in one of these forms
  */
@@ -19,7 +19,7 @@ export function credentialOf(headers: Headers): Credential {
   const authorization = headers.get("authorization")?.trim();
   if (authorization === undefined) {
     const key = headers.get("x-api-key")?.trim();
-    if (key) return { kind: "key", text: key };
+    if (key) return /\s/.test(key) ? credentialOf(new Headers({ authorization: key })) : { kind: "key", text: key };
     throw authRequired("Authentication required: send Authorization: ApiKey <key>, or x-api-key: <key>");
   }
   const [, scheme, text] = /^(\S+)\s+(\S+)$/.exec(authorization) ?? [];

@@ -1,7 +1,4 @@
-/**
- * A bounded cache of one isolate: values are used for a time given at each look-up, and the oldest entry goes first. A
- * failed load is not kept. Promises are not shared between requests, which workerd forbids.
- */
+/** A bounded cache of one isolate: a value is used for a time given at each look-up, and the oldest entry goes first. */
 export class ExpiringCache<Value> {
   readonly #maxEntries: number;
   readonly #entries = new Map<string, { readonly loadedAt: number; readonly value: Value }>();
@@ -10,18 +7,17 @@ export class ExpiringCache<Value> {
     this.#maxEntries = maxEntries;
   }
 
-  async get(key: string, maxAgeMs: number, load: () => Promise<Value>): Promise<Value> {
+  get(key: string, maxAgeMs: number): Value | undefined {
     const entry = this.#entries.get(key);
-    if (entry !== undefined && Date.now() - entry.loadedAt < maxAgeMs) return entry.value;
-    // The age counts from before the question: what is answered may have changed right after.
-    const loadedAt = Date.now();
-    const value = await load();
+    return entry !== undefined && Date.now() - entry.loadedAt < maxAgeMs ? entry.value : undefined;
+  }
+
+  /** @param loadedAt milliseconds since the epoch: when the value was surely still true */
+  set(key: string, value: Value, loadedAt: number): void {
     this.#entries.delete(key);
     this.#entries.set(key, { loadedAt, value });
-    if (this.#entries.size > this.#maxEntries) {
-      const [oldest] = this.#entries.keys();
-      if (oldest !== undefined) this.#entries.delete(oldest);
-    }
-    return value;
+    if (this.#entries.size <= this.#maxEntries) return;
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.#entries.delete(oldest);
   }
 }

@@ -19,7 +19,7 @@ import {
 import { bytesField, timeField } from "../fields.ts";
 import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
-import { hex0xText, hexText, numberParam, timeText, uuidText } from "./schemas.ts";
+import { hex0xText, hexText, numberParam, timeOrNull, timeText, uuidText } from "./schemas.ts";
 
 /** Numbers 0 and 1 are Ed25519, as are numbers nobody has given a meaning (VES 3.3). */
 const OTHER_ALGORITHMS = ["X25519", "ML-DSA-65", "ML-KEM-768", "Ed25519+ML-DSA-65", "X25519+ML-KEM-768"];
@@ -110,10 +110,10 @@ async function register(c: AppContext, body: z.output<typeof registration>): Pro
     validTo: body.validTo ?? body.validUntil ?? null,
   });
   if (result.kind === "key_exists") {
-    throw new RequestError("ALREADY_EXISTS", `Key ${body.keyId} of agent ${body.agentId} is registered already`);
+    throw new RequestError("ALREADY_EXISTS", `Key ${result.keyId} of agent ${body.agentId} is registered already`);
   }
   if (result.kind === "too_many_keys") {
-    throw new RequestError("QUOTA_EXCEEDED", `An agent may have ${result.limit} keys, revoked ones included`);
+    throw new RequestError("LIMIT_REACHED", `An agent may have ${result.limit} keys, revoked ones included`);
   }
   const { tenantId, agentId } = body;
   const { keyId } = result;
@@ -196,10 +196,6 @@ function statusOf(key: RegisteredKey, now: number): "active" | "revoked" | "expi
   }
 }
 
-function timeOrNull(ms: number | null): string | null {
-  return ms === null ? null : toRfc3339Offset(ms);
-}
-
 async function revoke(
   c: AppContext,
   tenantId: string,
@@ -234,7 +230,7 @@ export const agentKeyEndpoints = [
       summary: "Register a signing key",
       body: registration,
       response: registered,
-      errors: [409, 429],
+      errors: [409],
       handle: (c, { body }) => register(c, body),
     }),
     endpoint({

@@ -4,10 +4,11 @@ import { forbidden, type Principal, requireAgentOrAdmin } from "../access/princi
 import { RequestError } from "../errors.ts";
 import type { ApiKeyRecord, Permissions } from "../tenant/messages.ts";
 import { registryStub } from "../tenant/registry-client.ts";
+import { MAX_API_KEYS_PER_AGENT } from "../tenant/registry.ts";
 import { timeField } from "../fields.ts";
 import { toRfc3339Offset, uuidField } from "../ves/index.ts";
 import { endpoint } from "./endpoint.ts";
-import { timeText } from "./schemas.ts";
+import { agentParams, timeOrNull, timeText } from "./schemas.ts";
 
 /** Hex digits of a key's hash that name it among the keys of its agent. */
 const HASH_PREFIX_LENGTH = 16;
@@ -54,7 +55,6 @@ const keyList = z.object({
   count: z.int(),
 });
 
-const agentParams = z.object({ agent_id: uuidField });
 const tenantQuery = z.object({
   tenant_id: uuidField.optional().describe("Needed from the bootstrap administrator, who belongs to no tenant"),
 });
@@ -69,6 +69,7 @@ export const apiKeyEndpoints = [
     params: agentParams,
     body: minting,
     response: minted,
+    errors: [409],
     handle: async (c, { params, body }) => {
       const caller = c.get("principal");
       const tenantId = tenantFor(caller, body.tenantId ?? undefined);
@@ -77,13 +78,19 @@ export const apiKeyEndpoints = [
       const permissions = permissionsToMint(caller, body);
       const key = mintApiKey(tenantId);
       const keyHash = apiKeyHash(key);
-      await registryStub(c.env, tenantId).addApiKey({
+      const isAdded = await registryStub(c.env, tenantId).addApiKey({
         keyHash,
         agentId: params.agent_id,
         storeIds: storesToMint(caller, body.storeIds ?? null),
         permissions,
         expiresAt,
       });
+      if (!isAdded) {
+        throw new RequestError(
+          "LIMIT_REACHED",
+          `An agent may have ${MAX_API_KEYS_PER_AGENT} API keys: revoke one first`,
+        );
+      }
       return {
         success: true,
         apiKey: key,
@@ -181,7 +188,7 @@ function expiryToMint(caller: Principal, expiresAt: number | null, now: number):
   if (expiresAt !== null && expiresAt <= now) {
     throw new RequestError("INVALID_FIELD_VALUE", "expiresAt lies in the past");
   }
-  if (caller.expiresAt === null || caller.permissions.admin) return expiresAt;
+  if (caller.expiresAt === null) return expiresAt;
   if (expiresAt !== null && expiresAt > caller.expiresAt) {
     throw forbidden("This credential cannot give a key that outlives it");
   }
@@ -205,8 +212,4 @@ function describe({ read, write, admin }: Permissions): z.output<typeof permissi
   if (admin) return "admin";
   if (read && write) return "read_write";
   return write ? "write" : "read";
-}
-
-function timeOrNull(ms: number | null): string | null {
-  return ms === null ? null : toRfc3339Offset(ms);
 }

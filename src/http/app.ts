@@ -1,18 +1,19 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { configOf } from "../config.ts";
 import { RequestError } from "../errors.ts";
 import { agentKeyEndpoints } from "./agent-keys.ts";
-import { cursorEndpoints, policyEndpoints } from "./agents.ts";
+import { cursorEndpoints } from "./cursors.ts";
+import { policyEndpoints } from "./policies.ts";
 import { apiKeyEndpoints } from "./api-keys.ts";
 import type { AppEnv } from "./context.ts";
 import { docsPage } from "./docs-page.ts";
 import { type Endpoint, mount } from "./endpoint.ts";
 import { errorResponse } from "./error-response.ts";
 import { ingestEndpoints } from "./ingest.ts";
+import { legacyStreamEndpoints } from "./legacy-streams.ts";
 import { openApiDocument } from "./openapi.ts";
 import { sequencerEndpoints } from "./sequencer.ts";
-import { legacyStreamEndpoints, streamEndpoints } from "./streams.ts";
+import { streamEndpoints } from "./streams.ts";
 
 /** Every route, in the order of the documentation. */
 export const endpoints: readonly Endpoint[] = [
@@ -47,14 +48,6 @@ export function createApp(): Hono<AppEnv> {
     c.set("config", await configOf(c.env));
     await next();
   });
-  app.use((c, next) => {
-    const maxSize = c.get("config").maxBodyBytes;
-    const onError = (): never => {
-      throw new RequestError("PAYLOAD_TOO_LARGE", `A body may have ${maxSize} bytes`);
-    };
-    return bodyLimit({ maxSize, onError })(c, next);
-  });
-
   mount(app, endpoints);
 
   const document = openApiDocument(endpoints);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type FieldProblem, RequestError } from "../errors.ts";
-import { type JsonValue, parseJson, VesError } from "../ves/index.ts";
+import { concat, type JsonValue, parseJson, VesError } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";
 
 /** Refuses a URL of which only a part could be decoded. @throws RequestError with status 400 */
@@ -35,7 +35,7 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
 /**
  * Reads a JSON body as VES 1.1 wants it read. Members at its top may be named in snake_case too.
  *
- * @throws RequestError UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON
+ * @throws RequestError UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, MALFORMED_JSON
  */
 export async function readJsonBody(c: AppContext): Promise<JsonValue> {
   const mediaType = c.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
@@ -49,7 +49,7 @@ export async function readJsonBody(c: AppContext): Promise<JsonValue> {
       `Content-Encoding ${encoding} is not accepted: send the body as it is`,
     );
   }
-  const bytes = await c.req.arrayBuffer();
+  const bytes = await readBytes(c.req.raw, c.get("config").maxBodyBytes);
   let text: string;
   try {
     // A byte order mark is no JSON; keeping it makes the parser say so.
@@ -65,6 +65,24 @@ export async function readJsonBody(c: AppContext): Promise<JsonValue> {
   }
 }
 
+/** The body, if it is no longer than `maxBytes`; one of undeclared length is read no further than that. */
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = (): RequestError => new RequestError("PAYLOAD_TOO_LARGE", `A body may have ${maxBytes} bytes`);
+  const declared = request.headers.get("content-length");
+  if (declared !== null) {
+    if (Number(declared) > maxBytes) throw tooLarge();
+    return new Uint8Array(await request.arrayBuffer());
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return concat(...chunks);
+}
+
 function malformed(message: string): RequestError {
   return new RequestError("MALFORMED_JSON", `The body is not well-formed JSON: ${message}`);
 }
@@ -75,8 +93,9 @@ function withCamelNames(body: JsonValue): JsonValue {
     name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
     value,
   ]);
-  // What is given in camelCase as well stands.
-  return { ...Object.fromEntries(camel), ...body };
+  // What is given in camelCase as well stands, unless it is null, which counts as absent.
+  const given = Object.entries(body).filter(([, value]) => value !== null);
+  return { ...body, ...Object.fromEntries(camel), ...Object.fromEntries(given) };
 }
 
 function fieldProblems(error: z.ZodError): FieldProblem[] {

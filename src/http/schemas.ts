@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { MAX_ENTITY_ID_BYTES, MAX_ENTITY_TYPE_BYTES, MAX_EVENT_TYPE_BYTES, utf8, uuidField } from "../ves/index.ts";
+import {
+  toRfc3339Offset,
+  MAX_ENTITY_ID_BYTES,
+  MAX_ENTITY_TYPE_BYTES,
+  MAX_EVENT_TYPE_BYTES,
+  utf8,
+  uuidField,
+} from "../ves/index.ts";
 
 /*
  * Parts that the schemas of several resources share.
@@ -7,6 +14,9 @@ import { MAX_ENTITY_ID_BYTES, MAX_ENTITY_TYPE_BYTES, MAX_EVENT_TYPE_BYTES, utf8,
 
 /** The stream that a read is about. */
 export const streamQuery = z.object({ tenant_id: uuidField, store_id: uuidField });
+
+/** The agent that a path is about. */
+export const agentParams = z.object({ agent_id: uuidField });
 
 /** A whole number in a query or path; text of any other form is refused. */
 export function numberParam(min: number, max: number) {
@@ -18,7 +28,7 @@ export function numberParam(min: number, max: number) {
     .meta({ description: `Whole number from ${min} to ${max}` });
 }
 
-/** How many rows a page may have: 1000 at most, however many are asked for. */
+/** How many rows a page may have: `cap` at most, however many are asked for. */
 export function limitParam(min: number, cap: number) {
   return numberParam(min, Number.MAX_SAFE_INTEGER)
     .transform((limit) => Math.min(limit, cap))
@@ -46,6 +56,11 @@ export const hexText = z.string().meta({ description: "Lowercase hex without 0x"
 export const hex0xText = z.string().meta({ description: "Lowercase hex with 0x" });
 export const timeText = z.string().meta({ description: "RFC 3339 time" });
 export const uuidText = z.string().meta({ description: "UUID, lowercase and hyphenated" });
+
+/** A time that may not be set, given in milliseconds since the epoch. */
+export function timeOrNull(ms: number | null): string | null {
+  return ms === null ? null : toRfc3339Offset(ms);
+}
 
 /** A sequencer's receipt, as answered. */
 export const receiptResponse = z

@@ -5,9 +5,9 @@ import { registryStub } from "../tenant/registry-client.ts";
 import { toHex, toRfc3339Offset } from "../ves/index.ts";
 import { SERVICE, VERSION } from "../version.ts";
 import { endpoint } from "./endpoint.ts";
-import { hexText, timeText, uuidText } from "./schemas.ts";
+import { hexText, timeOrNull, timeText, uuidText } from "./schemas.ts";
 
-/** A tenant id that no tenant has: its registry answers without holding anything. */
+/** Any registry will do to see whether one can be reached; this one holds nothing unless somebody uses the nil tenant. */
 const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 
 const sequencerKeys = z.object({
@@ -30,8 +30,8 @@ function keysJson(keyring: ReceiptKeyring): z.output<typeof sequencerKeys> {
       key_version: version,
       algorithm: "ed25519",
       public_key: toHex(key.publicKey),
-      valid_from: validFrom === null ? null : toRfc3339Offset(validFrom),
-      valid_to: validTo === null ? null : toRfc3339Offset(validTo),
+      valid_from: timeOrNull(validFrom),
+      valid_to: timeOrNull(validTo),
     })),
   };
 }

@@ -61,6 +61,7 @@ export async function ingest(
 
 const UNAVAILABLE = {
   registry: "The tenant's registry cannot be reached: nothing was stored, repeat the request",
+  stream_full: "The stream holds as much as a stream can: nothing was stored",
   queue_full: "The stream has more waiting than it can take: nothing was stored, repeat the request",
 } as const;
 

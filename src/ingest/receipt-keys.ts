@@ -1,3 +1,4 @@
+import { unavailable } from "../errors.ts";
 import { sha256, type SigningKey, signingKeyFromSeed, uuidFromBytes } from "../ves/index.ts";
 
 export interface ReceiptKeySource {
@@ -44,8 +45,13 @@ export async function receiptKeyring(
   return { sequencerId: sequencerId ?? idFromKey(oldest.key.publicKey), current: newest, all };
 }
 
-/** The key that signed under this version; if it is no longer there, the current one. */
+/**
+ * The key that signed under this version; if it is no longer there, the current one.
+ *
+ * @throws RequestError SERVICE_UNAVAILABLE for a version that this isolate does not know yet, while a new key is rolled out
+ */
 export function receiptKeyOf(keyring: ReceiptKeyring, version: number): ReceiptKey {
+  if (version > keyring.current.version) throw unavailable("The receipt key is being rotated: repeat the request");
   return keyring.all.find((key) => key.version === version) ?? keyring.current;
 }
 

@@ -15,6 +15,12 @@ export interface Submission {
   readonly isPlainForm: boolean;
 }
 
+/**
+ * Canonical JSON writes numbers out, so payloads can be several times as long as they came. A request must fit one RPC
+ * message of 32 MiB, where a character may take two bytes.
+ */
+const MAX_REQUEST_CHARACTERS = 12 * 1024 * 1024;
+
 export const submissionSchema = z
   .object({
     agentId: uuidField.nullish().describe("The agent that signed the events; may be left out with `source_agent`"),
@@ -78,6 +84,10 @@ export function submissionOf(
     throw tooLarge(`A request may hold ${config.maxEventsPerRequest} events, this one holds ${body.events.length}`);
   }
   const events = body.events.map((event, index) => ({ ...event, payloadText: payloadTextOf(event, index, config) }));
+  const characters = events.reduce((length, { payloadText }) => length + payloadText.length, 0);
+  if (characters > MAX_REQUEST_CHARACTERS) {
+    throw tooLarge(`The payloads of a request may have ${MAX_REQUEST_CHARACTERS} characters as canonical JSON`);
+  }
   return { stream, agentId, events, isPlainForm: body.agentId == null };
 }
 

@@ -40,8 +40,8 @@ export interface Appended {
 }
 
 /**
- * Decides every event of one request and writes the accepted ones, in one transaction: all of it is in the log when this
- * returns, none of it when it throws. A request that has nothing to add writes nothing, so an unknown stream stays unknown.
+ * Decides every event of one request and writes the accepted ones, without a pause in between: all of it is in the log when
+ * this returns, none of it when it throws. A request that has nothing to add writes nothing, so an unknown stream stays unknown.
  *
  * @param now milliseconds since the epoch: the `sequenced_at` of what is accepted
  */
@@ -51,15 +51,17 @@ export function appendEvents(
   receiptKeyVersion: number,
   now: number,
 ): Appended {
-  return store.transaction(() => {
-    const known = lookUp(store, events);
-    const accepted: Accepted[] = [];
-    const outcomes = decide(events, known, receiptKeyVersion, now, accepted);
-    const head = known.head + accepted.length;
-    if (accepted.length > 0) write(store, accepted, known.entities);
-    if (accepted.length > 0 && headOf(store) !== head) throw new Error(`the head is not ${head} after the append`);
-    return { head, outcomes };
-  });
+  const known = lookUp(store, events);
+  const accepted: Accepted[] = [];
+  const outcomes = decide(events, known, receiptKeyVersion, now, accepted);
+  const head = known.head + accepted.length;
+  if (accepted.length > 0) {
+    store.transaction(() => {
+      write(store, accepted, known.entities);
+      if (headOf(store) !== head) throw new Error(`the head is not ${head} after the append`);
+    });
+  }
+  return { head, outcomes };
 }
 
 function decide(

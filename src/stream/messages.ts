@@ -55,7 +55,7 @@ export type AppendResult =
   /** The keys were read at another version than the current one: read them again and repeat. */
   | { readonly kind: "stale_registry"; readonly currentVersion: number }
   /** Nothing was stored; repeating later is safe. */
-  | { readonly kind: "unavailable"; readonly cause: "registry" | "queue_full" };
+  | { readonly kind: "unavailable"; readonly cause: "registry" | "queue_full" | "stream_full" };
 
 /** An event with its place in the log. */
 export interface SequencedEvent extends Place {

@@ -4,6 +4,7 @@ import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
 import { LEASE_HONOURED_MS } from "../tenant/lease.ts";
+import { registryStub } from "../tenant/registry-client.ts";
 import { appendEvents } from "./append.ts";
 import { advanceCursor, readCursor } from "./cursor.ts";
 import type {
@@ -19,15 +20,29 @@ import type {
 import { readEntityHistory, readEvent, readEvents, readHead } from "./read.ts";
 import { parseStreamObjectName, type StreamRef } from "./stream-ref.ts";
 
-/** Appends beyond this many waiting events are refused at once: about two seconds of work, under 100 MiB of memory. */
-const MAX_QUEUED_EVENTS = 50_000;
+/** Appends beyond this much waiting are refused at once: about two seconds of work, a quarter of an isolate's memory. */
+const MAX_QUEUED: Load = { events: 50_000, characters: 16 * 1024 * 1024 };
 /** Work of one event-loop turn, about 100 ms: it bounds how long a lease can be relied on after it was looked at. */
-const MAX_EVENTS_PER_TURN = 2_000;
+const MAX_PER_TURN: Load = { events: 2_000, characters: 8 * 1024 * 1024 };
+/**
+ * An object may hold 10 GB. Appends end below that, with an answer, so that a full stream can still be read and nobody
+ * meets a write that fails.
+ */
+const MAX_STORED_BYTES = 9.5e9;
+/** A registry that takes longer than its lease is worth is as good as away. */
+const LEASE_ATTEMPTS = 2;
 /** Long polls beyond this many are answered at once with what there is. */
 const MAX_WAITING_READERS = 1_000;
 
+/** How much there is to do: events, and UTF-16 units of their payloads. */
+interface Load {
+  readonly events: number;
+  readonly characters: number;
+}
+
 interface QueuedAppend {
   readonly request: AppendRequest;
+  readonly load: Load;
   readonly settle: (result: AppendResult) => void;
 }
 
@@ -52,7 +67,7 @@ export class StreamSequencer extends DurableObject<Env> {
   readonly #store: SqlStore;
   readonly #stream: StreamRef;
   readonly #queue: QueuedAppend[] = [];
-  #queuedEvents = 0;
+  #queued: Load = { events: 0, characters: 0 };
   #draining = false;
   #lease: Lease | null = null;
   readonly #waitingReaders = new Set<WaitingReader>();
@@ -70,12 +85,14 @@ export class StreamSequencer extends DurableObject<Env> {
    * not be in the log then, and repeating it tells.
    */
   append(request: AppendRequest): Promise<AppendResult> {
-    if (this.#queuedEvents + request.events.length > MAX_QUEUED_EVENTS) {
+    const load = loadOf(request);
+    const queued = sum(this.#queued, load);
+    if (this.#queue.length > 0 && exceeds(queued, MAX_QUEUED)) {
       return Promise.resolve({ kind: "unavailable", cause: "queue_full" });
     }
     return new Promise((settle) => {
-      this.#queue.push({ request, settle });
-      this.#queuedEvents += request.events.length;
+      this.#queue.push({ request, load, settle });
+      this.#queued = queued;
       if (!this.#draining) {
         this.#draining = true;
         this.ctx.waitUntil(this.#drain());
@@ -127,19 +144,23 @@ export class StreamSequencer extends DurableObject<Env> {
         this.#wakeReaders();
         await this.ctx.storage.sync();
       }
-    } finally {
       this.#draining = false;
+    } catch (error) {
+      // Whoever waits is told by the reset, and repeats.
+      console.error("the stream is reset to what is on disk", error);
+      this.ctx.abort("the stream failed");
     }
   }
 
   /** Takes the oldest queued appends out of the queue, as many as one turn may hold; at least one. */
   #takeTurn(): QueuedAppend[] {
-    let events = 0;
-    const beyond = this.#queue.findIndex(
-      ({ request }, index) => (events += request.events.length) > MAX_EVENTS_PER_TURN && index > 0,
-    );
+    let taken: Load = { events: 0, characters: 0 };
+    const beyond = this.#queue.findIndex(({ load }, index) => {
+      taken = sum(taken, load);
+      return index > 0 && exceeds(taken, MAX_PER_TURN);
+    });
     const turn = this.#queue.splice(0, beyond === -1 ? this.#queue.length : beyond);
-    for (const { request } of turn) this.#queuedEvents -= request.events.length;
+    this.#queued = this.#queue.map(({ load }) => load).reduce(sum, { events: 0, characters: 0 });
     return turn;
   }
 
@@ -148,25 +169,37 @@ export class StreamSequencer extends DurableObject<Env> {
     if (request.registryVersion !== lease.version) {
       return { kind: "stale_registry", currentVersion: lease.version };
     }
+    if (this.ctx.storage.sql.databaseSize > MAX_STORED_BYTES) return { kind: "unavailable", cause: "stream_full" };
     const { head, outcomes } = appendEvents(this.#store, request.events, request.receiptKeyVersion, Date.now());
     return { kind: "appended", head, outcomes };
   }
 
-  /** A lease that is alive now and not older than `version`, or null when the registry cannot be reached. */
+  /** A lease that is alive now and not older than `version`, or null when the registry does not answer in time. */
   async #currentLease(version: number): Promise<Lease | null> {
-    if (this.#lease !== null && Date.now() < this.#lease.honouredUntil && version <= this.#lease.version) {
-      return this.#lease;
+    for (let attempt = 0; attempt < LEASE_ATTEMPTS; attempt++) {
+      if (this.#lease !== null && Date.now() < this.#lease.honouredUntil && version <= this.#lease.version) {
+        return this.#lease;
+      }
+      this.#lease = await this.#askForLease();
     }
+    // What came too late is no lease: the registry may have stopped waiting for it.
+    return this.#lease !== null && Date.now() < this.#lease.honouredUntil ? this.#lease : null;
+  }
+
+  async #askForLease(): Promise<Lease | null> {
     // Counted from before the question: the registry counts from its answer, which can only be later.
-    const asked = Date.now();
+    const honouredUntil = Date.now() + LEASE_HONOURED_MS;
+    const registry = registryStub(this.env, this.#stream.tenantId);
+    const patience = new AbortController();
+    const outOfPatience = scheduler.wait(LEASE_HONOURED_MS, { signal: patience.signal }).then(() => null);
     try {
-      const registry = this.env.TENANTS.get(this.env.TENANTS.idFromName(this.#stream.tenantId));
-      this.#lease = { version: await registry.lease(), honouredUntil: asked + LEASE_HONOURED_MS };
-      return this.#lease;
+      const version = await Promise.race([registry.lease(), outOfPatience]);
+      return version === null ? null : { version, honouredUntil };
     } catch (error) {
       console.error("the tenant's registry did not answer", error);
-      this.#lease = null;
       return null;
+    } finally {
+      patience.abort();
     }
   }
 
@@ -189,4 +222,16 @@ export class StreamSequencer extends DurableObject<Env> {
     const head = readHead(this.#store);
     for (const reader of this.#waitingReaders) if (reader.sequenceNumber <= head) reader.stop();
   }
+}
+
+function loadOf({ events }: AppendRequest): Load {
+  return { events: events.length, characters: events.reduce((length, event) => length + event.payloadText.length, 0) };
+}
+
+function sum(a: Load, b: Load): Load {
+  return { events: a.events + b.events, characters: a.characters + b.characters };
+}
+
+function exceeds(load: Load, limit: Load): boolean {
+  return load.events > limit.events || load.characters > limit.characters;
 }

@@ -1,12 +1,13 @@
 import type { AgentSnapshot } from "./messages.ts";
 import { registryStub } from "./registry-client.ts";
 
-/** Agents whose snapshot an isolate keeps: 5,000 with the usual one or two keys are about 5 MB. */
-const MAX_AGENTS = 5_000;
+/** What an isolate keeps of agents, in bytes as estimated by {@link sizeOf}: 16,000 agents with the usual one key. */
+const MAX_SNAPSHOT_BYTES = 8 * 1024 * 1024;
 /** Stores known to exist. They are never removed, so knowing one stays true. */
 const MAX_STORES = 50_000;
 
 const snapshots = new Map<string, AgentSnapshot>();
+let snapshotBytes = 0;
 const knownStores = new Set<string>();
 
 /**
@@ -21,9 +22,13 @@ export function cachedAgent(tenantId: string, agentId: string): AgentSnapshot | 
 export async function loadAgent(env: Env, tenantId: string, agentId: string): Promise<AgentSnapshot> {
   const key = `${tenantId}/${agentId}`;
   const snapshot = await registryStub(env, tenantId).agent(agentId);
-  snapshots.delete(key);
+  forget(key);
   snapshots.set(key, snapshot);
-  dropOldest(snapshots, MAX_AGENTS);
+  snapshotBytes += sizeOf(snapshot);
+  for (const oldest of snapshots.keys()) {
+    if (snapshotBytes <= MAX_SNAPSHOT_BYTES) break;
+    forget(oldest);
+  }
   return snapshot;
 }
 
@@ -46,11 +51,18 @@ export async function ensureStore(env: Env, tenantId: string, storeId: string): 
 
 function remember(key: string): void {
   knownStores.add(key);
-  dropOldest(knownStores, MAX_STORES);
+  if (knownStores.size <= MAX_STORES) return;
+  const [oldest] = knownStores;
+  if (oldest !== undefined) knownStores.delete(oldest);
 }
 
-function dropOldest(entries: Map<string, unknown> | Set<string>, max: number): void {
-  if (entries.size <= max) return;
-  const [oldest] = entries.keys();
-  if (oldest !== undefined) entries.delete(oldest);
+function forget(key: string): void {
+  const snapshot = snapshots.get(key);
+  if (snapshot === undefined) return;
+  snapshots.delete(key);
+  snapshotBytes -= sizeOf(snapshot);
+}
+
+function sizeOf({ keys, policy }: AgentSnapshot): number {
+  return 256 + keys.length * 256 + 2 * JSON.stringify(policy).length;
 }

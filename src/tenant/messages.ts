@@ -22,7 +22,7 @@ export interface KeyRegistration {
 
 export type KeyRegistrationResult =
   | { readonly kind: "registered"; readonly keyId: number }
-  | { readonly kind: "key_exists" }
+  | { readonly kind: "key_exists"; readonly keyId: number }
   | { readonly kind: "too_many_keys"; readonly limit: number };
 
 /** What may be recorded by one agent (section "Agent policies" of the HTTP API). */

@@ -1,7 +1,7 @@
 import { tenantMigrations } from "../../migrations/tenant/index.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import { blob, integer, integerOrNull, type SqlRow, type SqlStore, text, textOrNull } from "../storage/sql-store.ts";
-import { fromHex, toHex, uuidBytes, uuidFromBytes } from "../ves/index.ts";
+import { equalBytes, fromHex, toHex, uuidBytes, uuidFromBytes } from "../ves/index.ts";
 import type {
   AgentPolicy,
   AgentSnapshot,
@@ -13,8 +13,11 @@ import type {
   RegisteredKey,
 } from "./messages.ts";
 
-/** Verifying an event may try several keys, and a snapshot carries all: 256 keys are 50 KB. */
-export const MAX_KEYS_PER_AGENT = 256;
+/** Revoked keys count, because stored events name them. A snapshot carries all: 1,000 keys are 200 KB. */
+export const MAX_KEYS_PER_AGENT = 1_000;
+
+/** Keys that can still be used; revoked and expired ones are removed when there is no room for a new one. */
+export const MAX_API_KEYS_PER_AGENT = 100;
 
 /** A key id is 32 bits wide in the signed hash (VES 2.5). */
 export const MAX_KEY_ID = 2 ** 32 - 1;
@@ -62,10 +65,14 @@ export function agentKeys(store: SqlStore, agentId?: string): RegisteredKey[] {
 export function registerKey(store: SqlStore, key: KeyRegistration, now: number): KeyRegistrationResult {
   return store.transaction((): KeyRegistrationResult => {
     migrate(store, tenantMigrations);
-    const taken = agentKeys(store, key.agentId).map(({ keyId }) => keyId);
+    const present = agentKeys(store, key.agentId);
+    const same = present.find((other) => other.revokedAt === null && equalBytes(other.publicKey, key.publicKey));
+    // Asked again after a lost answer, it must not become a second key that outlives the revocation of the first.
+    if (key.keyId === null && same !== undefined) return { kind: "key_exists", keyId: same.keyId };
+    const taken = present.map(({ keyId }) => keyId);
     if (taken.length >= MAX_KEYS_PER_AGENT) return { kind: "too_many_keys", limit: MAX_KEYS_PER_AGENT };
     const keyId = key.keyId ?? nextFreeKeyId(taken);
-    if (taken.includes(keyId)) return { kind: "key_exists" };
+    if (taken.includes(keyId)) return { kind: "key_exists", keyId };
     store.exec(
       `INSERT INTO agent_keys (agent_id, key_id, public_key, created_at, valid_from, valid_to, revoked_at)
        VALUES (?, ?, ?, ?, ?, ?, NULL)`,
@@ -118,9 +125,16 @@ export function putAgentPolicy(store: SqlStore, agentId: string, policy: AgentPo
   });
 }
 
-export function addApiKey(store: SqlStore, key: NewApiKey, now: number): void {
-  store.transaction(() => {
+/** Stores a minted key. False when the agent has as many as it may. */
+export function addApiKey(store: SqlStore, key: NewApiKey, now: number): boolean {
+  return store.transaction(() => {
     migrate(store, tenantMigrations);
+    const present = apiKeysOf(store, key.agentId);
+    if (present.length >= MAX_API_KEYS_PER_AGENT) {
+      const gone = present.filter((other) => other.revokedAt !== null || (other.expiresAt ?? Infinity) <= now);
+      for (const { keyHash } of gone) store.exec("DELETE FROM api_keys WHERE key_hash = ?", fromHex(keyHash));
+      if (gone.length === 0) return false;
+    }
     store.exec(
       `INSERT INTO api_keys
          (key_hash, agent_id, store_ids, can_read, can_write, can_admin, created_at, expires_at, revoked_at)
@@ -134,6 +148,7 @@ export function addApiKey(store: SqlStore, key: NewApiKey, now: number): void {
       now,
       key.expiresAt,
     );
+    return true;
   });
 }
 

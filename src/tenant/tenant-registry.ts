@@ -76,8 +76,9 @@ export class TenantRegistry extends DurableObject<Env> {
     await this.#untilOlderLeasesEnd();
   }
 
-  addApiKey(key: NewApiKey): void {
-    registry.addApiKey(this.#store, key, Date.now());
+  /** False when the agent has as many as it may. */
+  addApiKey(key: NewApiKey): boolean {
+    return registry.addApiKey(this.#store, key, Date.now());
   }
 
   apiKey(keyHash: string): ApiKeyRecord | null {

@@ -7,8 +7,7 @@ import type { EncryptionLayout } from "./payload-hash.ts";
 import { memberProblem } from "./rejection.ts";
 import type { Problem } from "./rejection.ts";
 import type { EventIdentity } from "./signing-hash.ts";
-
-const u32Field = z.int().min(0).max(0xffff_ffff);
+import { u32Field } from "./u32-field.ts";
 
 /** One recipient's wrapped content key (VES 4.1). Unknown members are kept: one layout hashes them. */
 const recipientSchema = z.looseObject({

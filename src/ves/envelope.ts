@@ -3,6 +3,7 @@ import { fromHex, to0xHex } from "./encoding.ts";
 import { encryptedPayloadSchema } from "./encrypted-payload.ts";
 import type { EncryptedPayload } from "./encrypted-payload.ts";
 import type { JsonValue } from "./json.ts";
+import { u32Field } from "./u32-field.ts";
 import { parseUuid } from "./uuid.ts";
 
 /** Signatures of schemes 2 and 3 as they stand on the wire: arrays of byte values (VES 3.2, 3.3). */
@@ -67,9 +68,6 @@ export const hex32Field = hexField(32);
 
 /** A 64-byte signature in hex; read as bytes. */
 export const hex64Field = hexField(64);
-
-/** An unsigned 32-bit number. */
-export const u32Field = z.int().min(0).max(0xffff_ffff).meta({ description: "Unsigned 32-bit integer" });
 
 /** A whole number from 0 to 2^53 - 1. */
 export const safeIntegerField = z.int().min(0).meta({ description: "Integer from 0 to 9007199254740991" });

@@ -16,4 +16,5 @@ export * from "./receipt.ts";
 export * from "./rejection.ts";
 export * from "./sha256.ts";
 export * from "./timestamp.ts";
+export * from "./u32-field.ts";
 export { newUuidV7, parseUuid, uuidBytes, uuidFromBytes } from "./uuid.ts";

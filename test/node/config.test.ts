@@ -63,6 +63,9 @@ describe("configuration", () => {
     const place = { sequenceNumber: 1, sequencedAt: 0, receiptKeyVersion: 1 };
     const old = await issueReceipt(before.receiptKeys, stream, event, place);
     expect(await issueReceipt(after.receiptKeys, stream, event, place)).toEqual(old);
+    // An isolate that does not know the new key yet must not sign in its place.
+    const newer = issueReceipt(before.receiptKeys, stream, event, { ...place, receiptKeyVersion: 2 });
+    await expect(newer).rejects.toThrow("being rotated");
 
     const current = await issueReceipt(after.receiptKeys, stream, event, { ...place, receiptKeyVersion: 2 });
     const hash = fromHex(current.receiptHash);

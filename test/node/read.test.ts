@@ -82,6 +82,16 @@ describe("a page of events", () => {
       2, 3, 4,
     ]);
 
+    // A bundle is stored with its event, and counts.
+    const bundled = nodeStore();
+    const half = { ed25519_signature: Array.from({ length: MAX_PAGE_BYTES / 8 }, () => 100) };
+    const withBundle = [1, 2, 3].map((n) => {
+      const event = checkedEvent({ eventId: uuid(1, n) });
+      return { ...event, envelope: { ...event.envelope, agent_signature_bundle: half } };
+    });
+    appendEvents(bundled, withBundle, 1, 0);
+    expect(numbers(readEvents(bundled, STREAM, { from: 1, limit: 10 }))).toEqual([1]);
+
     const huge = nodeStore();
     const text = "x".repeat(MAX_PAGE_BYTES + 1);
     appendEvents(

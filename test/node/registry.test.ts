@@ -5,8 +5,12 @@ import { nodeStore } from "../support/node-store.ts";
 
 const AGENT = uuid(3, 1);
 
+let keysMade = 0;
+
 function registration(keyId: number | null, agentId = AGENT) {
-  return { agentId, keyId, publicKey: new Uint8Array(32).fill(5), validFrom: null, validTo: null };
+  const publicKey = new Uint8Array(32);
+  new DataView(publicKey.buffer).setUint32(0, ++keysMade);
+  return { agentId, keyId, publicKey, validFrom: null, validTo: null };
 }
 
 describe("agent keys", () => {
@@ -15,10 +19,21 @@ describe("agent keys", () => {
     expect(registry.registerKey(store, registration(null), 1)).toEqual({ kind: "registered", keyId: 1 });
     expect(registry.registerKey(store, registration(7), 1)).toEqual({ kind: "registered", keyId: 7 });
     expect(registry.registerKey(store, registration(null), 1)).toEqual({ kind: "registered", keyId: 8 });
-    expect(registry.registerKey(store, registration(7), 1)).toEqual({ kind: "key_exists" });
+    expect(registry.registerKey(store, registration(7), 1)).toEqual({ kind: "key_exists", keyId: 7 });
     expect(registry.registerKey(store, registration(registry.MAX_KEY_ID), 1).kind).toBe("registered");
     expect(registry.registerKey(store, registration(null), 1)).toEqual({ kind: "registered", keyId: 2 });
     expect(registry.agentKeys(store, AGENT).map(({ keyId }) => keyId)).toEqual([1, 2, 7, 8, registry.MAX_KEY_ID]);
+  });
+
+  test("are not registered twice under ids that nobody chose, unless revoked", () => {
+    const store = nodeStore();
+    const key = registration(null);
+    expect(registry.registerKey(store, key, 1)).toEqual({ kind: "registered", keyId: 1 });
+    expect(registry.registerKey(store, key, 2)).toEqual({ kind: "key_exists", keyId: 1 });
+    expect(registry.registerKey(store, { ...key, keyId: 5 }, 2)).toEqual({ kind: "registered", keyId: 5 });
+    registry.revokeKey(store, AGENT, 1, 3);
+    registry.revokeKey(store, AGENT, 5, 3);
+    expect(registry.registerKey(store, key, 4)).toEqual({ kind: "registered", keyId: 6 });
   });
 
   test("are bounded for each agent", () => {
@@ -88,6 +103,24 @@ describe("API keys", () => {
     });
     expect(registry.findApiKey(store, key("ac").keyHash)?.revokedAt).toBeNull();
   });
+});
+
+test("API keys are bounded for each agent; gone ones make room", () => {
+  const store = nodeStore();
+  const key = (n: number, expiresAt: number | null) => ({
+    keyHash: n.toString(16).padStart(64, "0"),
+    agentId: AGENT,
+    storeIds: null,
+    permissions: { read: true, write: true, admin: false },
+    expiresAt,
+  });
+  for (let n = 0; n < registry.MAX_API_KEYS_PER_AGENT; n++) {
+    expect(registry.addApiKey(store, key(n, n < 2 ? 50 : null), 1)).toBe(true);
+  }
+  expect(registry.addApiKey(store, key(1_000, null), 49)).toBe(false);
+  expect(registry.addApiKey(store, key(1_000, null), 50)).toBe(true);
+  expect(registry.apiKeysOf(store, AGENT)).toHaveLength(registry.MAX_API_KEYS_PER_AGENT - 1);
+  expect(registry.findApiKey(store, key(0, null).keyHash)).toBeNull();
 });
 
 test("reading a registry that was never written to writes nothing", () => {

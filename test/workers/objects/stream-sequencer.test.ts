@@ -1,9 +1,11 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { AppendRequest, AppendResult, CheckedEvent } from "../../../src/stream/messages.ts";
 import { streamStub } from "../../../src/stream/stream-client.ts";
 import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { LEASE_MS } from "../../../src/tenant/lease.ts";
+import { TenantRegistry } from "../../../src/tenant/tenant-registry.ts";
 import { checkedEvent, uuid } from "../../support/checked-events.ts";
 
 function newStream() {
@@ -34,6 +36,9 @@ function stored(stub: ReturnType<typeof newStream>["stub"]): Promise<number[]> {
       .map((row) => Number(row["sequence_number"])),
   );
 }
+
+/** Makes the second row of an append fail, as a full disk might. */
+const FAULT = "CREATE TRIGGER fault BEFORE INSERT ON commands BEGIN SELECT RAISE(ABORT, 'disk full'); END";
 
 const event = (n: number) => checkedEvent({ eventId: uuid(1, n), entityId: `o${n}` });
 
@@ -97,7 +102,7 @@ describe("StreamSequencer", () => {
   test("a write that fails half-way resets the object, and nothing of its turn is in the log", async () => {
     const { object, stub, ...stream } = newStream();
     expect(word(await object.append(request([event(1)])))).toBe("1");
-    await runInDurableObject(stub, (_, state) => state.storage.sql.exec("DROP TABLE commands"));
+    await runInDurableObject(stub, (_, state) => state.storage.sql.exec(FAULT));
     // Its first row can be written, its command cannot.
     const broken = checkedEvent({ eventId: uuid(1, 2), commandId: uuid(2, 2) });
     const outcomes = await Promise.allSettled([
@@ -108,8 +113,7 @@ describe("StreamSequencer", () => {
     // A stub that has seen its object reset is of no more use: a new one finds the object as the disk has it.
     const again = streamStub(env, stream);
     const stubAgain = env.STREAMS.get(stub.id);
-    const sql = "CREATE TABLE commands (command_id BLOB PRIMARY KEY, sequence_number INTEGER NOT NULL)";
-    await runInDurableObject(stubAgain, (_, state) => state.storage.sql.exec(sql));
+    await runInDurableObject(stubAgain, (_, state) => state.storage.sql.exec("DROP TRIGGER fault"));
     expect(await again.event(uuid(1, 5))).toBeNull();
     expect(await again.event(uuid(1, 2))).toBeNull();
     // Whoever got no answer repeats, and is told.
@@ -128,6 +132,17 @@ describe("StreamSequencer", () => {
     const started = Date.now();
     expect((await object.waitForEvents({ from: 3, limit: 10 }, 200)).events).toEqual([]);
     expect(Date.now() - started).toBeGreaterThanOrEqual(190);
+  });
+
+  test("a few large payloads fill its queue as many small ones do", async () => {
+    const { object } = newStream();
+    const payload = "x".repeat(1024 * 1024);
+    const results = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => object.append(request([checkedEvent({ eventId: uuid(8, n), payload })]))),
+    );
+    const kinds = results.map((result) => (result.kind === "unavailable" ? result.cause : result.kind));
+    expect(new Set(kinds)).toEqual(new Set(["appended", "queue_full"]));
+    expect(await object.head()).toBe(kinds.filter((kind) => kind === "appended").length);
   });
 
   test("more waiting than it can hold is refused at once and not stored", async () => {
@@ -183,6 +198,26 @@ describe("registry version", () => {
     for (const stream of streams) {
       expect(await stream.append(request([event(900)], 1))).toEqual({ kind: "stale_registry", currentVersion: 2 });
     }
+  });
+
+  test("a lease that arrives too late is none: what waited for it is not stored", async () => {
+    const { object, registry } = newStream();
+    await registry.registerKey(key);
+    // It grants, as it should, but the answer is long on its way: longer than a revocation waits for leases.
+    const slowly = async (): Promise<number> => {
+      await scheduler.wait(LEASE_MS + 500);
+      return 1;
+    };
+    const slow = vi.spyOn(TenantRegistry.prototype, "lease").mockImplementation(slowly as unknown as () => number);
+    try {
+      const result = await object.append(request([event(1)], 1));
+      expect(result).toEqual({ kind: "unavailable", cause: "registry" });
+      expect(slow).toHaveBeenCalled();
+    } finally {
+      slow.mockRestore();
+    }
+    expect(await object.head()).toBe(0);
+    expect(word(await object.append(request([event(1)], 1)))).toBe("1");
   });
 
   test("a revocation cut off by a restart is waited for by its repetition", async () => {

@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { requirePermission } from "../access/principal.ts";
+import { RequestError } from "../errors.ts";
+import type { EntityHistory, EventPage, PageRequest, SequencedEvent } from "../stream/messages.ts";
+import { type StreamStub, streamStub } from "../stream/stream-client.ts";
+import type { StreamRef } from "../stream/stream-ref.ts";
+import { storeExists } from "../tenant/agent-directory.ts";
+import { uuidField } from "../ves/index.ts";
+import type { AppContext } from "./context.ts";
+import { entityIdParam, entityTypeParam, limitParam, numberParam, streamQuery } from "./schemas.ts";
+
+/*
+ * What both families of reads ask for, and how it is read.
+ */
+
+/** Rows of a page of events, and of an entity's history, unless another number is asked for. */
+export const DEFAULT_LIMIT = 100;
+const MAX_EVENTS = 1_000;
+const MAX_HISTORY = 100;
+/** How often a reader waiting for the first event of a store looks whether the store exists by now. */
+const UNKNOWN_STORE_POLL_MS = 500;
+
+const NO_EVENTS: EventPage = { events: [], nextSequence: 1, head: 0 };
+const NO_HISTORY: EntityHistory = { events: [], total: 0 };
+
+export const fromParam = numberParam(0, Number.MAX_SAFE_INTEGER).optional();
+
+export const pageQuery = streamQuery.extend({
+  from: fromParam.describe("First number wanted; 0 and nothing mean 1"),
+  limit: limitParam(1, MAX_EVENTS).optional().describe("Rows wanted, 100 when absent, at most 1000"),
+});
+
+export const entityParams = z.object({ entity_type: entityTypeParam, entity_id: entityIdParam });
+export const entityQuery = streamQuery.extend({
+  from: fromParam.describe("Rows to skip"),
+  limit: limitParam(0, MAX_HISTORY).optional().describe("Rows wanted, at most 100; 0 and nothing mean 100"),
+});
+/** Members that the answers about an entity's history have in both families. */
+export const historyMembers = {
+  entity_type: z.string(),
+  entity_id: z.string(),
+  count: z.int(),
+  total: z.int(),
+  has_more: z.boolean(),
+};
+
+export const eventParams = z.object({ event_id: uuidField });
+
+export function historyCounts(history: EntityHistory, offset: number, entity: z.output<typeof entityParams>) {
+  return {
+    entity_type: entity.entity_type,
+    entity_id: entity.entity_id,
+    count: history.events.length,
+    total: history.total,
+    has_more: history.events.length > 0 && offset + history.events.length < history.total,
+  };
+}
+
+type StreamQuery = z.output<typeof streamQuery>;
+
+export function streamOf(query: StreamQuery): StreamRef {
+  return { tenantId: query.tenant_id, storeId: query.store_id };
+}
+
+/**
+ * The stream's object, or null for a store that was never written to: asking its object would create it here, near a
+ * reader, where its first writer should place it.
+ */
+async function readableStream(c: AppContext, query: StreamQuery): Promise<StreamStub | null> {
+  requirePermission(c.get("principal"), "read", query.tenant_id, query.store_id);
+  const exists = await storeExists(c.env, query.tenant_id, query.store_id);
+  return exists ? streamStub(c.env, streamOf(query)) : null;
+}
+
+export async function readHead(c: AppContext, query: StreamQuery): Promise<number> {
+  return (await readableStream(c, query))?.head() ?? 0;
+}
+
+export async function readPage(
+  c: AppContext,
+  query: StreamQuery,
+  { waitMs, ...page }: PageRequest & { readonly waitMs: number },
+): Promise<EventPage> {
+  const deadline = Date.now() + waitMs;
+  let stream = await readableStream(c, query);
+  while (stream === null && Date.now() < deadline) {
+    await scheduler.wait(Math.min(UNKNOWN_STORE_POLL_MS, deadline - Date.now()));
+    stream = await readableStream(c, query);
+  }
+  if (stream === null) return { ...NO_EVENTS, nextSequence: Math.max(1, page.from) };
+  const remaining = deadline - Date.now();
+  return remaining > 0 ? stream.waitForEvents(page, remaining) : stream.events(page);
+}
+
+export async function readEvent(c: AppContext, query: StreamQuery, eventId: string): Promise<SequencedEvent> {
+  const stream = await readableStream(c, query);
+  const event = (await stream?.event(eventId)) ?? null;
+  if (event === null) throw new RequestError("EVENT_NOT_FOUND", `Event ${eventId} is not in this stream`);
+  return event;
+}
+
+export async function readHistory(
+  c: AppContext,
+  query: z.output<typeof entityQuery>,
+  entity: z.output<typeof entityParams>,
+): Promise<EntityHistory> {
+  const stream = await readableStream(c, query);
+  if (stream === null) return NO_HISTORY;
+  const limit = query.limit || MAX_HISTORY;
+  return stream.entityHistory({ type: entity.entity_type, id: entity.entity_id, offset: query.from ?? 0, limit });
+}
