@@ -11,7 +11,7 @@ const { status } = spawnSync(process.execPath, [vitest, "run", ...process.argv.s
   env: {
     ...process.env,
     NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
-    WRANGLER_LOG: "warn",
+    WRANGLER_LOG: "error",
     WRANGLER_SEND_METRICS: "false",
   },
 });
