@@ -7,6 +7,9 @@ import { bundleText, type EntityPlace, eventBindings, INSERT_EVENT, placeOf } fr
 import { headOf } from "./head.ts";
 import type { CheckedEvent, EventOutcome, Place, RejectionPhase } from "./messages.ts";
 
+/** A bound value may have 2 MB, and an entity's two names take up to 3,850 bytes of JSON, all control characters. */
+const NAMES_PER_STATEMENT = 500;
+
 /** An entity while a request is being decided: its stored version plus what the request has added. */
 interface Entity {
   readonly type: string;
@@ -163,7 +166,7 @@ function lookUp(store: SqlStore, events: readonly CheckedEvent[]): Known {
   }
   if (isEmptyStore(store)) return { head: 0, events: new Map(), commands: new Set(), entities };
 
-  // One statement for each kind of id, however many events the request has.
+  // One statement for all ids of a kind, not one for each event.
   const eventIds = events.map((event) => toHex(uuidBytes(event.envelope.event_id)));
   const storedEvents = store.exec(
     `SELECT event_id, sequence_number, sequenced_at, receipt_key_version, event_signing_hash, agent_signature,
@@ -183,12 +186,17 @@ function lookUp(store: SqlStore, events: readonly CheckedEvent[]): Known {
           JSON.stringify(commandIds),
         );
 
-  const storedEntities = store.exec(
-    `SELECT entity_type, entity_id, version, last_sequence, skip_sequence
-       FROM json_each(?) AS wanted
-      CROSS JOIN entities ON entity_type = wanted.value ->> 0 AND entity_id = wanted.value ->> 1`,
-    JSON.stringify(Array.from(entities.values(), ({ type, id }) => [type, id])),
-  );
+  const names = Array.from(entities.values(), ({ type, id }) => [type, id]);
+  const storedEntities: SqlRow[] = [];
+  for (let start = 0; start < names.length; start += NAMES_PER_STATEMENT) {
+    const rows = store.exec(
+      `SELECT entity_type, entity_id, version, last_sequence, skip_sequence
+         FROM json_each(?) AS wanted
+        CROSS JOIN entities ON entity_type = wanted.value ->> 0 AND entity_id = wanted.value ->> 1`,
+      JSON.stringify(names.slice(start, start + NAMES_PER_STATEMENT)),
+    );
+    storedEntities.push(...rows);
+  }
   for (const row of storedEntities) {
     const entity = entities.get(entityKey(text(row["entity_type"]), text(row["entity_id"])));
     if (entity === undefined) continue;

@@ -83,6 +83,23 @@ describe("append", () => {
     expect(isEmptyStore(store)).toBe(false);
   });
 
+  test("a request of many entities with the longest names there are knows all of their versions", () => {
+    const store = nodeStore();
+    const request = (round: number) =>
+      Array.from({ length: 1_000 }, (_, n) =>
+        checkedEvent({
+          eventId: uuid(round, n),
+          entityType: "\u0001".repeat(128),
+          entityId: String(n).padStart(512, "\u0001"),
+          baseVersion: round - 1,
+        }),
+      );
+    for (const round of [1, 2, 3]) {
+      expect(append(store, ...request(round)).at(-1)).toBe(`accepted ${round * 1_000}`);
+    }
+    expect(append(store, ...request(5)).at(0)).toBe("version_conflict: expected 4, actual 3");
+  });
+
   test("a failure in the middle of a request leaves nothing of it", () => {
     const store = nodeStore();
     append(store, checkedEvent({ eventId: uuid(1, 1) }));
