@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { ErrorCode } from "../../../src/errors.ts";
 import {
+  ADMIN,
   call,
   event,
   expectError,
@@ -262,6 +264,20 @@ describe("sizes", () => {
     const reply = await call("POST", INGEST, { raw });
     expectError(reply, "PAYLOAD_TOO_LARGE", "A body may have 10485760 bytes");
     await expectNothingStored(signer);
+  });
+
+  it("nothing of a body is read for a caller without a credential, and no more than is allowed for one with", async () => {
+    const megabyte = new Uint8Array(1024 * 1024).fill(0x20);
+    const pulledFor = async (key: string | null, code: ErrorCode): Promise<number> => {
+      let pulled = 0;
+      const raw = new ReadableStream<Uint8Array>({
+        pull: (controller) => (++pulled > 40 ? controller.close() : controller.enqueue(megabyte)),
+      });
+      expect((await call("POST", INGEST, { key, raw })).headers.get("x-error-code")).toBe(code);
+      return pulled;
+    };
+    expect(await pulledFor(null, "AUTH_REQUIRED")).toBeLessThan(3);
+    expect(await pulledFor(ADMIN, "PAYLOAD_TOO_LARGE")).toBeLessThan(14);
   });
 
   it("a body of exactly MAX_BODY_SIZE_BYTES is accepted", async () => {
