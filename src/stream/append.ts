@@ -23,6 +23,8 @@ interface Entity {
 
 /** What the log already holds of the ids that a request names. */
 interface Known {
+  /** Nothing was ever written: there are no tables yet. */
+  readonly isEmpty: boolean;
   readonly head: number;
   readonly events: ReadonlyMap<string, SqlRow>;
   readonly commands: ReadonlySet<string>;
@@ -60,6 +62,7 @@ export function appendEvents(
   const head = known.head + accepted.length;
   if (accepted.length > 0) {
     store.transaction(() => {
+      if (known.isEmpty) migrate(store, streamMigrations);
       write(store, accepted, known.entities);
       if (headOf(store) !== head) throw new Error(`the head is not ${head} after the append`);
     });
@@ -164,7 +167,7 @@ function lookUp(store: SqlStore, events: readonly CheckedEvent[]): Known {
       entities.set(key, { type, id, version: 0, lastSequence: null, skipSequence: null, changed: false });
     }
   }
-  if (isEmptyStore(store)) return { head: 0, events: new Map(), commands: new Set(), entities };
+  if (isEmptyStore(store)) return { isEmpty: true, head: 0, events: new Map(), commands: new Set(), entities };
 
   // One statement for all ids of a kind, not one for each event.
   const eventIds = events.map((event) => toHex(uuidBytes(event.envelope.event_id)));
@@ -206,6 +209,7 @@ function lookUp(store: SqlStore, events: readonly CheckedEvent[]): Known {
   }
 
   return {
+    isEmpty: false,
     head: headOf(store),
     events: new Map(storedEvents.map((row) => [uuidFromBytes(blob(row["event_id"])), row])),
     commands: new Set(usedCommands.map((row) => uuidFromBytes(blob(row["command_id"])))),
@@ -225,7 +229,6 @@ function entityKey(type: string, id: string): string {
 }
 
 function write(store: SqlStore, accepted: readonly Accepted[], entities: ReadonlyMap<string, Entity>): void {
-  if (isEmptyStore(store)) migrate(store, streamMigrations);
   for (const { event, place, entity } of accepted) {
     store.exec(INSERT_EVENT, ...eventBindings(event, place, entity));
     const commandId = event.envelope.command_id;

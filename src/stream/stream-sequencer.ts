@@ -140,7 +140,8 @@ export class StreamSequencer extends DurableObject<Env> {
       while (this.#queue.length > 0) {
         const turn = this.#takeTurn();
         const lease = await this.#currentLease(Math.max(...turn.map(({ request }) => request.registryVersion)));
-        for (const { request, settle } of turn) settle(this.#appendNow(request, lease));
+        const isFull = this.ctx.storage.sql.databaseSize > MAX_STORED_BYTES;
+        for (const { request, settle } of turn) settle(this.#appendNow(request, lease, isFull));
         this.#wakeReaders();
         await this.ctx.storage.sync();
       }
@@ -164,12 +165,12 @@ export class StreamSequencer extends DurableObject<Env> {
     return turn;
   }
 
-  #appendNow(request: AppendRequest, lease: Lease | null): AppendResult {
+  #appendNow(request: AppendRequest, lease: Lease | null, isFull: boolean): AppendResult {
     if (lease === null) return { kind: "unavailable", cause: "registry" };
     if (request.registryVersion !== lease.version) {
       return { kind: "stale_registry", currentVersion: lease.version };
     }
-    if (this.ctx.storage.sql.databaseSize > MAX_STORED_BYTES) return { kind: "unavailable", cause: "stream_full" };
+    if (isFull) return { kind: "unavailable", cause: "stream_full" };
     const { head, outcomes } = appendEvents(this.#store, request.events, request.receiptKeyVersion, Date.now());
     return { kind: "appended", head, outcomes };
   }

@@ -16,12 +16,15 @@ interface NativeHost {
  */
 const native = (globalThis as NativeHost).process?.getBuiltinModule?.("node:crypto");
 
+/** Up to about four blocks, setting the native function up takes longer than hashing. */
+const MIN_NATIVE_BYTES = 256;
+
 /** SHA-256, synchronous so that it can run inside a storage transaction. 32 bytes. */
-export const sha256: (bytes: Uint8Array) => Uint8Array =
-  native === undefined
-    ? portableSha256
-    : // A plain array, because what answers with a Buffer here and an array there would not compare as equal.
-      (bytes) => new Uint8Array(native.createHash("sha256").update(bytes).digest());
+export function sha256(bytes: Uint8Array): Uint8Array {
+  if (native === undefined || bytes.length < MIN_NATIVE_BYTES) return portableSha256(bytes);
+  // A plain array, because what answers with a Buffer here and an array there would not compare as equal.
+  return new Uint8Array(native.createHash("sha256").update(bytes).digest());
+}
 
 /** A hash function of VES 2: SHA-256 over a domain prefix and the parts that follow it. */
 export type TaggedHash = (...parts: readonly Uint8Array[]) => Uint8Array;
