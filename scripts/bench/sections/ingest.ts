@@ -4,6 +4,7 @@ import { progress, type SectionResult } from "../report.ts";
 
 const BATCH_SIZES = [1, 10, 100, 1_000];
 const COMMAND_CALLERS = 8;
+const TARGET_BATCH = 100;
 
 /** A: the whole way over HTTP, as an agent sees it. */
 export async function ingestSection(bench: Bench): Promise<SectionResult> {
@@ -33,12 +34,17 @@ export async function ingestSection(bench: Bench): Promise<SectionResult> {
   const withCommands: (string | number)[][] = [];
   for (const batchSize of commandBatchSizes) withCommands.push(await cell(batchSize, COMMAND_CALLERS, true));
 
+  const best = Math.max(...plain.filter(([batchSize]) => batchSize === TARGET_BATCH).map((row) => Number(row[2])));
   return {
     tables: [
       { title: "Verified ingest into one stream, one workerd", columns, rows: plain },
       { title: "The same with a command_id on every event", columns, rows: withCommands },
     ],
-    targets: [{ name: "errors", value: errors, bound: { atMost: 0 } }],
+    targets: [
+      // An absolute figure, so it says as much about the machine: section E sets it beside what the machine can do.
+      { name: `best events/s in requests of ${TARGET_BATCH}`, value: best, bound: { atLeast: 8_000 } },
+      { name: "errors", value: errors, bound: { atMost: 0 } },
+    ],
     notes: [
       "Where few requests were timed, the 99th percentile is the slowest of them.",
       ...failures.slice(0, 3).map((failure) => `error: ${failure}`),
