@@ -7,7 +7,6 @@ export const ERROR_CODES = {
   INVALID_API_KEY: { numericCode: 1002, status: 401 },
   INVALID_TOKEN: { numericCode: 1003, status: 401 },
   INSUFFICIENT_PERMISSIONS: { numericCode: 1005, status: 403 },
-  INVALID_REQUEST_BODY: { numericCode: 3001, status: 400 },
   MISSING_REQUIRED_FIELD: { numericCode: 3002, status: 400 },
   INVALID_FIELD_VALUE: { numericCode: 3003, status: 400 },
   PAYLOAD_TOO_LARGE: { numericCode: 3004, status: 413 },

@@ -53,7 +53,7 @@ export function requireSignatures(body: unknown): void {
  * Makes a submission of a well-formed body, or refuses the whole request; nothing is stored before this has passed.
  *
  * @throws RequestError in this order: no events, several streams, another agent's credential, several agents, no
- * permission, too many events, a name or payload out of bounds
+ * permission, too many events, a name or payload out of bounds, all payloads together too long
  */
 export function submissionOf(
   body: z.output<typeof submissionSchema>,

@@ -127,7 +127,7 @@ function isReservedKey(text: string, start: number, end: number, escaped: boolea
   return text.charCodeAt(next) === COLON;
 }
 
-/** The UTF-16 unit of `uXXXX` at `at`. */
+/** The UTF-16 unit that four hex digits give, behind the `u` at `at`. */
 function escapedUnit(text: string, at: number): number {
   return Number.parseInt(text.slice(at + 1, at + 5), 16);
 }

@@ -1,38 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { newSigner } from "../../../scripts/lib/signer.ts";
 import type { ErrorCode } from "../../../src/errors.ts";
-import { fromHex, type JsonObject, keyDirectoryHash, to0xHex, toHex, verifyEd25519 } from "../../../src/ves/index.ts";
-import { call, expectError, mint, newAgent, type Reply, url, type Wire, without, textOf } from "./harness.ts";
-
-const agent = async () => newSigner(crypto.randomUUID(), crypto.randomUUID());
-type Agent = Awaited<ReturnType<typeof agent>>;
-
-interface KeyList {
-  readonly keys: readonly {
-    readonly key_id: number;
-    readonly status: string;
-    readonly public_key: string;
-    readonly revoked_at: string | null;
-  }[];
-}
-
-function registration({ tenantId, agentId, key }: Agent, change: Wire = {}): Wire {
-  return { tenantId, agentId, keyId: 1, publicKey: toHex(key.publicKey), ...change };
-}
-
-function post(body: Wire, given: { path?: string; settings?: Record<string, string> } = {}): Promise<Reply> {
-  return call("POST", given.path ?? "/api/v1/agents/keys", {
-    body,
-    ...(given.settings && { settings: given.settings }),
-  });
-}
-
-function list(
-  { tenantId, agentId }: Pick<Agent, "tenantId" | "agentId">,
-  path = "/api/v1/agents/keys",
-): Promise<Reply<KeyList>> {
-  return call("GET", url(path, { tenant_id: tenantId, agent_id: agentId }));
-}
+import { fromHex, type JsonObject, keyDirectoryHash, to0xHex, verifyEd25519 } from "../../../src/ves/index.ts";
+import { agent, list, post, registration } from "./agent-key-calls.ts";
+import { call, expectError, mint, newAgent, url, type Wire, without, textOf } from "./harness.ts";
 
 describe("revocation, lists and the directory", () => {
   it("revokes on both paths, idempotently, and answers 404 for what is not there", async () => {

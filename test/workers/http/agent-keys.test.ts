@@ -1,50 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { newSigner } from "../../../scripts/lib/signer.ts";
 import type { ErrorCode } from "../../../src/errors.ts";
 import { fromHex, proofOfPossessionChallenge, to0xHex, toBase64, toBase64Url, toHex } from "../../../src/ves/index.ts";
-import {
-  accept,
-  call,
-  detailsOf,
-  event,
-  expectError,
-  ingest,
-  newAgent,
-  type Reply,
-  url,
-  type Wire,
-} from "./harness.ts";
+import { agent, type Agent, list, post, registration } from "./agent-key-calls.ts";
+import { accept, detailsOf, event, expectError, ingest, newAgent, type Wire } from "./harness.ts";
 
 const PATHS = ["/api/v1/agents/keys", "/api/v1/agent-keys"];
-const agent = async () => newSigner(crypto.randomUUID(), crypto.randomUUID());
-type Agent = Awaited<ReturnType<typeof agent>>;
-
-interface KeyList {
-  readonly keys: readonly {
-    readonly key_id: number;
-    readonly status: string;
-    readonly public_key: string;
-    readonly revoked_at: string | null;
-  }[];
-}
-
-function registration({ tenantId, agentId, key }: Agent, change: Wire = {}): Wire {
-  return { tenantId, agentId, keyId: 1, publicKey: toHex(key.publicKey), ...change };
-}
-
-function post(body: Wire, given: { path?: string; settings?: Record<string, string> } = {}): Promise<Reply> {
-  return call("POST", given.path ?? "/api/v1/agents/keys", {
-    body,
-    ...(given.settings && { settings: given.settings }),
-  });
-}
-
-function list(
-  { tenantId, agentId }: Pick<Agent, "tenantId" | "agentId">,
-  path = "/api/v1/agents/keys",
-): Promise<Reply<KeyList>> {
-  return call("GET", url(path, { tenant_id: tenantId, agent_id: agentId }));
-}
 
 async function expectRefused(
   signer: Agent,
