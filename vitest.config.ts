@@ -10,15 +10,21 @@ const TEST_SECRETS = {
 
 /**
  * Three projects. `test/conformance` holds platform-free suites and runs in both runtimes; `node` adds what needs plain Node;
- * `workers` what needs workerd; `e2e` starts real server processes.
+ * `workers` what needs workerd; `e2e` starts real server processes. All of them share one PostgreSQL server.
  */
 export default defineConfig({
+  // How packages find what they need inside workerd. Without it, `pg` gets an empty stand-in for its socket.
+  ssr: { resolve: { conditions: ["workerd"] } },
   test: {
+    globalSetup: "test/support/postgres.setup.ts",
     projects: [
       { test: { name: "node", include: ["test/conformance/**/*.test.ts", "test/node/**/*.test.ts"] } },
       {
         plugins: [
-          cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: TEST_SECRETS } }),
+          cloudflareTest(({ inject }) => ({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: TEST_SECRETS, hyperdrives: { POSTGRES: inject("postgresUrl") } },
+          })),
         ],
         test: {
           name: "workers",

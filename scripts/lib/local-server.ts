@@ -48,10 +48,13 @@ export async function startWorker(options: {
   /** 0: any free one. */
   readonly port: number;
   readonly host?: string;
+  /** Of the mirror's database. Absent: the Worker has none. */
+  readonly databaseUrl?: string;
 }): Promise<LocalServer> {
   // It warns of secrets that are not in .dev.vars, where these need not be.
   process.env["WRANGLER_LOG"] ??= "error";
   const { workerOptions } = unstable_getMiniflareWorkerOptions(CONFIG);
+  const { databaseUrl } = options;
   let isStopping = false;
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -68,6 +71,7 @@ export async function startWorker(options: {
           // and takes a quarter of the time of a small request.
           unsafeDirectSockets: [{ host: options.host ?? "127.0.0.1", port: options.port }],
           bindings: { ...options.variables },
+          hyperdrives: databaseUrl === undefined ? {} : { POSTGRES: databaseUrl },
           modules: [{ type: "ESModule", path: "index.js", contents: options.bundle }],
         },
       ],

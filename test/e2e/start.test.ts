@@ -1,19 +1,25 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Client } from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { push, registerKey, type Server } from "../../scripts/lib/client.ts";
 import { isPortFree } from "../../scripts/lib/local-server.ts";
+import { freePort } from "../../scripts/lib/ports.ts";
 import { newSigner, type Signer, signEvent } from "../../scripts/lib/signer.ts";
 import type { Receipt, WireEnvelope } from "../../src/ves/index.ts";
-import { collectOutput, freePort, groupMembers, killGroup, removeTempDirs, waitUntil } from "./support/processes.ts";
+import { collectOutput, groupMembers, killGroup, removeTempDirs, waitUntil } from "./support/processes.ts";
 import { userEnvironment, workingCopy } from "./support/working-copy.ts";
 
 /** Everything `npm start` writes, npm's own heading included. */
 const OUTPUT =
-  /^\n> stateset-sequencer@\S+ start\n> \S.*\n\n(Port 8080 is taken: using (?<port>\d+)\.\n)?\nThe sequencer is running\.\n\n {2}API {7}(?<url>http:\S+)\n {2}Reference \k<url>\/docs\n {2}Key {7}(?<key>\S+)\n\nTry it:\n {2}(?<curl>curl .+)\n\nThen, in another terminal: npm run demo\nCtrl-C stops it\.\n$/;
+  /^\n> stateset-sequencer@\S+ start\n> \S.*\n\n(Port 8080 is taken: using (?<port>\d+)\.\n)?\nThe sequencer is running\.\n\n {2}API {7}(?<url>http:\S+)\n {2}Reference \k<url>\/docs\n {2}Key {7}(?<key>\S+)\n {2}Postgres {2}(?<databaseUrl>postgres:\S+)\n\nTry it:\n {2}(?<curl>curl .+)\n\nThen, in another terminal: npm run demo\nCtrl-C stops it\.\n$/;
+
+/** A row in Postgres, by which its data are known again. */
+const MIRRORED = crypto.randomUUID();
+const FIND_MIRRORED = `SELECT tenant_id FROM tenants WHERE tenant_id = '${MIRRORED}'`;
 
 /** `npm start` in a process group of its own, as a terminal would have it. */
 interface Started {
@@ -46,12 +52,30 @@ function npmStart(environment: Readonly<Record<string, string>>): Started {
 async function untilServing({
   npm,
   text,
-}: Started): Promise<Server & { readonly curl: string; readonly port: number }> {
+}: Started): Promise<Server & { readonly curl: string; readonly port: number; readonly databaseUrl: string }> {
   await waitUntil(() => text().includes("Ctrl-C stops it."), 60_000, "npm start says that it runs", npm);
   expect(text()).toMatch(OUTPUT);
-  const { url = "", key = "", curl = "", port } = OUTPUT.exec(text())?.groups ?? {};
+  const { url = "", key = "", curl = "", databaseUrl = "", port } = OUTPUT.exec(text())?.groups ?? {};
   if (port !== undefined) expect(new URL(url).port).toBe(port);
-  return { url, apiKey: key, curl, port: Number(new URL(url).port) };
+  return { url, apiKey: key, curl, databaseUrl, port: Number(new URL(url).port) };
+}
+
+/** Postgres servers on the clone's data. */
+function databaseServers(): string[] {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "args="], { encoding: "utf8" });
+  return stdout.split("\n").filter((line) => line.includes(join(clone, ".data", "postgres")));
+}
+
+/** The first column of the first row. */
+async function queryOne(databaseUrl: string, text: string): Promise<unknown> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query<Record<string, unknown>>(text);
+    return Object.values(rows[0] ?? {})[0];
+  } finally {
+    await client.end();
+  }
 }
 
 /** Exit code and output of an `npm start` that ends by itself. */
@@ -66,6 +90,7 @@ async function expectAllGone({ npm, text }: Started, port: number): Promise<void
   const group = npm.pid ?? 0;
   await waitUntil(() => groupMembers(group).length === 0, 5_000, "everything that npm start started has ended");
   expect(await isPortFree(port, "127.0.0.1")).toBe(true);
+  await waitUntil(() => databaseServers().length === 0, 5_000, "Postgres has ended");
   // It ends without a word.
   expect(text()).toMatch(OUTPUT);
 }
@@ -109,6 +134,9 @@ describe("npm start", () => {
     [receipt] = (await push(server, signer.agentId, [event])).receipts ?? [];
     expect(receipt).toMatchObject({ eventId: event.event_id, sequenceNumber: 1 });
 
+    await queryOne(server.databaseUrl, `INSERT INTO tenants (tenant_id) VALUES ('${MIRRORED}')`);
+    expect(databaseServers()).not.toEqual([]);
+
     // A terminal sends Ctrl-C to everything in it.
     process.kill(-(run.npm.pid ?? NaN), "SIGINT");
     await expectAllGone(run, server.port);
@@ -125,9 +153,35 @@ describe("npm start", () => {
     const again = await push(server, signer.agentId, [event]);
     expect(again.receipts).toEqual([receipt]);
     expect(again.headSequence).toBe(1);
+    expect(await queryOne(server.databaseUrl, FIND_MIRRORED)).toBe(MIRRORED);
+
+    const second = await ended(npmStart({}));
+    expect(second.text).toContain("/.data/postgres: stop it first.\n");
+    expect(second.code).toBe(1);
 
     run.npm.kill("SIGTERM");
     await expectAllGone(run, port);
+  });
+
+  test("kill -9 of all of it leaves no Postgres behind, and it starts again at once", async () => {
+    const run = npmStart({ PORT: String(await freePort()) });
+    await untilServing(run);
+    process.kill(-(run.npm.pid ?? NaN), "SIGKILL");
+    const next = npmStart({ PORT: String(await freePort()) });
+    const { databaseUrl } = await untilServing(next);
+    expect(await queryOne(databaseUrl, FIND_MIRRORED)).toBe(MIRRORED);
+    await killGroup(next.npm);
+    await waitUntil(() => databaseServers().length === 0, 10_000, "Postgres has ended");
+  });
+
+  test("uses the database of DATABASE_URL, and starts none then", async () => {
+    const run = npmStart({ PORT: String(await freePort()), DATABASE_URL: inject("postgresUrl") });
+    const { databaseUrl, port } = await untilServing(run);
+    expect(databaseUrl).toBe(inject("postgresUrl"));
+    expect(databaseServers()).toEqual([]);
+    run.npm.kill("SIGTERM");
+    await expectAllGone(run, port);
+    expect(await queryOne(databaseUrl, "SELECT 1")).toBe(1);
   });
 
   test("stops when it is told to while still starting", async () => {
@@ -167,6 +221,17 @@ describe("npm start says in a sentence what is wrong, and exits with 1", () => {
 
   test.each(["abc", "65536"])("when PORT is %s", async (port) => {
     expect(await sentenceOf({ PORT: port })).toBe(`PORT must be 1 to 65535, not ${port}.\n`);
+  });
+
+  test.each([
+    ["mysql://u:p@127.0.0.1/d", "DATABASE_URL must be of the form postgres://user:password@host:port/database.\n"],
+    [
+      "postgres://u:p@127.0.0.1:9/d",
+      "The PostgreSQL database cannot be used: connect ECONNREFUSED 127.0.0.1:9. " +
+        "DATABASE_URL names it; without that, one is made.\n",
+    ],
+  ])("when DATABASE_URL is %s", async (url, sentence) => {
+    expect(await sentenceOf({ PORT: String(await freePort()), DATABASE_URL: url })).toBe(sentence);
   });
 
   test.each([

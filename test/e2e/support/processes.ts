@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "../../../scripts/lib/client.ts";
 import { bundleWorker, type Variables } from "../../../scripts/lib/local-server.ts";
@@ -22,6 +22,17 @@ const VARIABLES: Variables = {
 export interface ServerProcess extends Server {
   /** kill -9 of all its processes at once, workerd included. Returns when none of them is left. */
   readonly kill: () => Promise<void>;
+  /** What it has said on standard error so far. Empty unless it was started with `keepErrors`. */
+  readonly errors: () => string;
+}
+
+/** What a server has beyond the secrets that all servers under test share. */
+export interface ServerOptions {
+  readonly variables?: Variables;
+  /** Of the mirror's database. Absent: the server has none. */
+  readonly databaseUrl?: string;
+  /** Whether errors are expected: they are kept for the test to look at, instead of being shown. */
+  readonly keepErrors?: boolean;
 }
 
 /** The key that receipts of {@link startServer}'s servers verify under. */
@@ -32,6 +43,8 @@ export async function receiptPublicKey(): Promise<Uint8Array> {
 /** A new directory; {@link removeTempDirs} removes it. */
 export function tempDir(): string {
   const path = mkdtempSync(join(tmpdir(), "sequencer-e2e-"));
+  // As root, Postgres runs as another user, who has to get through.
+  chmodSync(path, 0o755);
   tempDirs.push(path);
   return path;
 }
@@ -49,29 +62,38 @@ export function bundleFile(): string {
 }
 
 /** Serves a bundle from a data directory, which may be one that an earlier server left behind. */
-export async function startServer(bundle: string, dataDirectory: string): Promise<ServerProcess> {
+export async function startServer(
+  bundle: string,
+  dataDirectory: string,
+  { variables = {}, databaseUrl, keepErrors = false }: ServerOptions = {},
+): Promise<ServerProcess> {
   const program = join(import.meta.dirname, "serve.ts");
+  const settings = JSON.stringify({ variables: { ...VARIABLES, ...variables }, databaseUrl });
   const child = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", program, bundle, dataDirectory, JSON.stringify(VARIABLES)],
-    { detached: true, stdio: ["pipe", "pipe", "inherit"] },
+    ["--disable-warning=ExperimentalWarning", program, bundle, dataDirectory, settings],
+    { detached: true, stdio: ["pipe", "pipe", keepErrors ? "pipe" : "inherit"] },
   );
-  const output = collectOutput(child);
+  const output = collectText(child.stdout);
+  const errors = collectText(child.stderr);
   try {
     await waitUntil(() => output.text().includes("\n"), 30_000, "the server prints its URL", child);
   } catch (error) {
     await killGroup(child);
     throw error;
   }
-  return { url: output.text().trim(), apiKey: API_KEY, kill: () => killGroup(child) };
+  return { url: output.text().trim(), apiKey: API_KEY, kill: () => killGroup(child), errors: errors.text };
 }
 
 /** What a child has written so far, standard output and error together. */
 export function collectOutput(child: ChildProcess): { readonly text: () => string } {
+  return collectText(child.stdout, child.stderr);
+}
+
+/** What these streams carry, in the order in which it comes. */
+function collectText(...streams: (Readable | null)[]): { readonly text: () => string } {
   let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-  }
+  for (const stream of streams) stream?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   return { text: () => text };
 }
 
@@ -111,15 +133,4 @@ export async function waitUntil(
     if (Date.now() > deadline) throw new Error(`did not hold within ${ms} ms: ${what}`);
     await sleep(20);
   }
-}
-
-/** A port that nothing listened on a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }

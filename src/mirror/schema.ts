@@ -1,0 +1,173 @@
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  check,
+  customType,
+  index,
+  integer,
+  type PgColumn,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  unique,
+  uuid,
+} from "drizzle-orm/pg-core";
+
+/*
+ * The mirror in Postgres: what the sequencer writes there, and the only source of its SQL. After a change,
+ * `npm run migrations` writes the step in migrations/postgres. docs/storage-schema.md explains every column.
+ *
+ * There are no foreign keys: streams, registries and commitments are mirrored independently of each other, so a row may
+ * be there before the one it speaks of.
+ */
+
+/** Bytes as they are; as text, every hash would take twice the room. */
+const bytea = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
+/** Below 2^53 wherever the sequencer writes it. */
+const bigNumber = () => bigint({ mode: "number" });
+/** With milliseconds, as the objects keep times: what is mirrored compares equal. */
+const time = () => timestamp({ precision: 3, withTimezone: true });
+/** When the row arrived here; says how far the mirror lags, and nothing about the event. */
+const mirroredAt = () => time().notNull().defaultNow();
+const is32Bytes = (name: string, column: PgColumn) => check(name, sql`octet_length(${column}) = 32`);
+
+/** The log of every stream, as the objects hold it. */
+export const vesEvents = pgTable(
+  "ves_events",
+  {
+    tenant_id: uuid().notNull(),
+    store_id: uuid().notNull(),
+    sequence_number: bigNumber().notNull(),
+    event_id: uuid().notNull(),
+    sequenced_at: time().notNull(),
+    receipt_key_version: integer().notNull(),
+    ves_version: integer().notNull(),
+    source_agent_id: uuid().notNull(),
+    agent_key_id: bigNumber().notNull(),
+    entity_type: text().notNull(),
+    entity_id: text().notNull(),
+    entity_version: bigNumber().notNull(),
+    event_type: text().notNull(),
+    // The very text that was signed: a timestamp would come back written differently, and the signature not verify.
+    created_at: text().notNull(),
+    payload_kind: smallint().notNull(),
+    // Canonical JSON, which hashes to the payload hash. jsonb would reorder it, and refuses \u0000.
+    payload: text().notNull(),
+    payload_plain_hash: bytea().notNull(),
+    payload_cipher_hash: bytea(),
+    event_signing_hash: bytea().notNull(),
+    agent_signature: bytea().notNull(),
+    signature_scheme: integer(),
+    signature_bundle: text(),
+    command_id: uuid(),
+    base_version: bigNumber(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant_id, table.store_id, table.sequence_number] }),
+    // Ids are unique in a stream, not among streams. The id comes first so that an event is found by it alone.
+    unique("ves_events_event_id").on(table.event_id, table.tenant_id, table.store_id),
+  ],
+);
+
+/** Merkle commitments over ranges of a stream's numbers. */
+export const vesCommitments = pgTable(
+  "ves_commitments",
+  {
+    tenant_id: uuid().notNull(),
+    store_id: uuid().notNull(),
+    sequence_start: bigNumber().notNull(),
+    sequence_end: bigNumber().notNull(),
+    batch_id: uuid().notNull(),
+    ves_version: integer().notNull(),
+    leaf_count: integer().notNull(),
+    merkle_root: bytea().notNull(),
+    prev_state_root: bytea().notNull(),
+    new_state_root: bytea().notNull(),
+    committed_at: time().notNull(),
+    mirrored_at: mirroredAt(),
+  },
+  (table) => [
+    // By its start and not its batch: two commitments from one place would be a fork, and the second is refused.
+    primaryKey({ columns: [table.tenant_id, table.store_id, table.sequence_start] }),
+    unique("ves_commitments_batch_id").on(table.batch_id),
+    check(
+      "ves_commitments_leaf_count",
+      sql`${table.leaf_count} = ${table.sequence_end} - ${table.sequence_start} + 1 AND ${table.leaf_count} > 0`,
+    ),
+    is32Bytes("ves_commitments_merkle_root", table.merkle_root),
+    is32Bytes("ves_commitments_prev_state_root", table.prev_state_root),
+    is32Bytes("ves_commitments_new_state_root", table.new_state_root),
+  ],
+);
+
+export const tenants = pgTable("tenants", {
+  tenant_id: uuid().primaryKey(),
+  mirrored_at: mirroredAt(),
+});
+
+/** The stores that were ever written to. */
+export const stores = pgTable(
+  "stores",
+  { tenant_id: uuid().notNull(), store_id: uuid().notNull(), created_at: time().notNull() },
+  (table) => [primaryKey({ columns: [table.tenant_id, table.store_id] })],
+);
+
+export const agents = pgTable(
+  "agents",
+  { tenant_id: uuid().notNull(), agent_id: uuid().notNull(), mirrored_at: mirroredAt() },
+  (table) => [primaryKey({ columns: [table.tenant_id, table.agent_id] })],
+);
+
+/** What the signatures in `ves_events` verify under. */
+export const agentSigningKeys = pgTable(
+  "agent_signing_keys",
+  {
+    tenant_id: uuid().notNull(),
+    agent_id: uuid().notNull(),
+    key_id: bigNumber().notNull(),
+    public_key: bytea().notNull(),
+    created_at: time().notNull(),
+    valid_from: time(),
+    valid_to: time(),
+    revoked_at: time(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant_id, table.agent_id, table.key_id] })],
+);
+
+/** Streams whose mirroring has stopped because the mirror and the object disagree; somebody has to look. */
+export const vesFrozenStreams = pgTable(
+  "ves_frozen_streams",
+  {
+    tenant_id: uuid().notNull(),
+    store_id: uuid().notNull(),
+    reason: text().notNull(),
+    frozen_at: time().notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant_id, table.store_id] })],
+);
+
+/**
+ * Rows of `ves_events` and `ves_commitments` that were changed or deleted; triggers write here. The sequencer never
+ * changes a mirrored row, so whatever stands here was done by hand. The mirror looks here before each batch, and freezes
+ * the stream.
+ */
+export const vesAlterations = pgTable(
+  "ves_alterations",
+  {
+    id: bigNumber().primaryKey().generatedAlwaysAsIdentity(),
+    tenant_id: uuid().notNull(),
+    store_id: uuid().notNull(),
+    table_name: text().notNull(),
+    // Of a commitment, the first number that it covers.
+    sequence_number: bigNumber().notNull(),
+    operation: text().notNull(),
+    altered_at: timestamp({ withTimezone: true }).notNull().defaultNow(),
+    // Who connected, and not whose rights the statement ran with.
+    altered_by: text()
+      .notNull()
+      .default(sql`session_user`),
+  },
+  (table) => [index("ves_alterations_by_stream").on(table.tenant_id, table.store_id)],
+);
