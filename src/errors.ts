@@ -17,14 +17,19 @@ export const ERROR_CODES = {
   METHOD_NOT_ALLOWED: { numericCode: 3012, status: 405 },
   RESOURCE_NOT_FOUND: { numericCode: 4001, status: 404 },
   EVENT_NOT_FOUND: { numericCode: 4002, status: 404 },
+  BATCH_NOT_FOUND: { numericCode: 4003, status: 404 },
   AGENT_KEY_NOT_FOUND: { numericCode: 4005, status: 404 },
   API_KEY_NOT_FOUND: { numericCode: 4006, status: 404 },
   POLICY_NOT_FOUND: { numericCode: 4007, status: 404 },
+  NOT_YET_SEALED: { numericCode: 4008, status: 404 },
   ALREADY_EXISTS: { numericCode: 5004, status: 409 },
+  INTEGRITY_VIOLATION: { numericCode: 5006, status: 409 },
   LIMIT_REACHED: { numericCode: 5005, status: 409 },
   SIGNATURE_VERIFICATION_FAILED: { numericCode: 6002, status: 400 },
   INVALID_PUBLIC_KEY: { numericCode: 6003, status: 400 },
+  INVARIANT_VIOLATION: { numericCode: 7002, status: 400 },
   SERVICE_UNAVAILABLE: { numericCode: 8002, status: 503 },
+  STREAM_FROZEN: { numericCode: 8004, status: 503 },
   INTERNAL_ERROR: { numericCode: 8999, status: 500 },
 } as const;
 
@@ -63,4 +68,11 @@ export class RequestError extends Error {
 /** The outcome of a call is unknown or it did nothing; either way repeating it is safe. */
 export function unavailable(message: string): RequestError {
   return new RequestError("SERVICE_UNAVAILABLE", message, { retryAfter: 1 });
+}
+
+/** The stream takes no writes until an operator has resolved what it found. */
+export function frozen(reason: string): RequestError {
+  return new RequestError("STREAM_FROZEN", `The stream is frozen for writing, reads go on: ${reason}`, {
+    retryAfter: 60,
+  });
 }

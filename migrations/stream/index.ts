@@ -1,5 +1,6 @@
 import type { Migration } from "../migration.ts";
 import { log } from "./0001_log.ts";
+import { batches } from "./0002_batches.ts";
 
 /** Schema of a StreamSequencer object, in order of application. */
-export const streamMigrations: readonly Migration[] = [log];
+export const streamMigrations: readonly Migration[] = [log, batches];

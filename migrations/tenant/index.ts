@@ -1,5 +1,6 @@
 import type { Migration } from "../migration.ts";
 import { registry } from "./0001_registry.ts";
+import { mirror } from "./0002_mirror.ts";
 
 /** Schema of a TenantRegistry object, in order of application. */
-export const tenantMigrations: readonly Migration[] = [registry];
+export const tenantMigrations: readonly Migration[] = [registry, mirror];

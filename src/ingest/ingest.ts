@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import { RequestError, unavailable } from "../errors.ts";
+import { frozen, RequestError, unavailable } from "../errors.ts";
 import type { AppendResult, CheckedEvent, EventOutcome } from "../stream/messages.ts";
 import { locationHint, streamStub } from "../stream/stream-client.ts";
 import { cachedAgent, ensureStore, loadAgent } from "../tenant/agent-directory.ts";
@@ -39,14 +39,17 @@ export async function ingest(
     agent = await loadAgent(env, stream.tenantId, agentId);
     events = await check(agent);
   }
-  if (events.some(({ rejection }) => rejection === null)) await ensureStore(env, stream.tenantId, stream.storeId);
+  const hasSound = events.some(({ rejection }) => rejection === null);
+  const isNewStore = hasSound && (await ensureStore(env, stream.tenantId, stream.storeId));
 
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const result = await append(env, submission, cf, {
       registryVersion: agent.version,
       receiptKeyVersion: config.receiptKeys.current.version,
       events,
+      isNewStore,
     });
+    if (result.kind === "frozen") throw frozen(result.reason);
     if (result.kind === "unavailable") throw unavailable(UNAVAILABLE[result.cause]);
     if (result.kind === "appended") {
       const outcomes = result.outcomes;
@@ -61,6 +64,8 @@ export async function ingest(
 
 const UNAVAILABLE = {
   registry: "The tenant's registry cannot be reached: nothing was stored, repeat the request",
+  mirror:
+    "The stream is empty and Postgres cannot be asked whether it was lost: nothing was stored, repeat the request",
   stream_full: "The stream holds as much as a stream can: nothing was stored",
   queue_full: "The stream has more waiting than it can take: nothing was stored, repeat the request",
 } as const;

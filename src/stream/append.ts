@@ -2,10 +2,11 @@ import { streamMigrations } from "../../migrations/stream/index.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import { blob, blobOrNull, integer, integerOrNull, type SqlRow, type SqlStore, text } from "../storage/sql-store.ts";
 import { equalBytes, toHex, uuidBytes, uuidFromBytes } from "../ves/index.ts";
+import { proofReader } from "./batches.ts";
 import { ENTITY_STRIDE } from "./entity-stride.ts";
 import { bundleText, type EntityPlace, eventBindings, INSERT_EVENT, placeOf } from "./event-row.ts";
 import { headOf } from "./head.ts";
-import type { CheckedEvent, EventOutcome, Place, RejectionPhase } from "./messages.ts";
+import type { CheckedEvent, EventOutcome, Place, Rejection, RejectionPhase } from "./messages.ts";
 
 /** A bound value may have 2 MB, and an entity's two names take up to 3,850 bytes of JSON, all control characters. */
 const NAMES_PER_STATEMENT = 500;
@@ -44,43 +45,72 @@ export interface Appended {
   readonly outcomes: readonly EventOutcome[];
 }
 
+/** What a place holds beside its number. */
+export type Stamp = Omit<Place, "sequenceNumber">;
+
 /**
  * Decides every event of one request and writes the accepted ones, without a pause in between: all of it is in the log when
  * this returns, none of it when it throws. A request that has nothing to add writes nothing, so an unknown stream stays unknown.
- *
- * @param now milliseconds since the epoch: the `sequenced_at` of what is accepted
  */
-export function appendEvents(
+export function appendEvents(store: SqlStore, events: readonly CheckedEvent[], stamp: Stamp): Appended {
+  const known = lookUp(store, events);
+  const { outcomes, accepted } = decide(events, known, () => stamp);
+  writeAccepted(store, known, accepted);
+  return { head: known.head + accepted.length, outcomes: withProofs(store, outcomes) };
+}
+
+/**
+ * Appends events that have their places already, each with its own stamp: all of them get the next numbers in their order,
+ * or nothing is written. Answers with why one cannot follow, or null.
+ */
+export function appendStamped(
   store: SqlStore,
   events: readonly CheckedEvent[],
-  receiptKeyVersion: number,
-  now: number,
-): Appended {
+  stamps: readonly Stamp[],
+): Rejection | null {
   const known = lookUp(store, events);
-  const accepted: Accepted[] = [];
-  const outcomes = decide(events, known, receiptKeyVersion, now, accepted);
-  const head = known.head + accepted.length;
-  if (accepted.length > 0) {
-    store.transaction(() => {
-      if (known.isEmpty) migrate(store, streamMigrations);
-      write(store, accepted, known.entities);
-      if (headOf(store) !== head) throw new Error(`the head is not ${head} after the append`);
-    });
+  const { outcomes, accepted } = decide(events, known, (index) => {
+    const stamp = stamps[index];
+    if (stamp === undefined) throw new Error("every event has its stamp");
+    return stamp;
+  });
+  for (const outcome of outcomes) if (outcome.kind === "rejected") return outcome.rejection;
+  if (accepted.length < events.length) {
+    return { reason: "duplicate_event_id", message: "An event is in the log already" };
   }
-  return { head, outcomes };
+  writeAccepted(store, known, accepted);
+  return null;
+}
+
+function writeAccepted(store: SqlStore, known: Known, accepted: readonly Accepted[]): void {
+  if (accepted.length === 0) return;
+  const head = known.head + accepted.length;
+  store.transaction(() => {
+    if (known.isEmpty) migrate(store, streamMigrations);
+    write(store, accepted, known.entities);
+    if (headOf(store) !== head) throw new Error(`the head is not ${head} after the append`);
+  });
+}
+
+/** Gives repeated events the proofs that their receipts carry by now. */
+function withProofs(store: SqlStore, outcomes: readonly EventOutcome[]): readonly EventOutcome[] {
+  if (!outcomes.some(({ kind }) => kind === "replayed")) return outcomes;
+  const proofOf = proofReader(store);
+  return outcomes.map((outcome) =>
+    outcome.kind === "replayed" ? { ...outcome, proof: proofOf(outcome.place.sequenceNumber) } : outcome,
+  );
 }
 
 function decide(
   events: readonly CheckedEvent[],
   known: Known,
-  receiptKeyVersion: number,
-  now: number,
-  accepted: Accepted[],
-): EventOutcome[] {
+  stampOf: (index: number) => Stamp,
+): { readonly outcomes: EventOutcome[]; readonly accepted: Accepted[] } {
+  const accepted: Accepted[] = [];
   const seenEvents = new Set<string>();
   const seenCommands = new Set<string>();
 
-  return events.map((event): EventOutcome => {
+  const outcomes = events.map((event, index): EventOutcome => {
     const { event_id: eventId, command_id: commandId, base_version: baseVersion } = event.envelope;
 
     if (seenEvents.has(eventId)) {
@@ -91,7 +121,7 @@ function decide(
     const stored = known.events.get(eventId);
     if (stored !== undefined) {
       return isSameEvent(event, stored)
-        ? { kind: "replayed", place: placeOf(stored) }
+        ? { kind: "replayed", place: placeOf(stored), proof: null }
         : rejected(1, "duplicate_event_id", `Event ${eventId} is already in the log with different contents`);
     }
     if (event.rejection !== null) return { kind: "rejected", rejection: event.rejection, phase: 1 };
@@ -116,10 +146,11 @@ function decide(
       );
     }
 
-    const place = { sequenceNumber: known.head + accepted.length + 1, sequencedAt: now, receiptKeyVersion };
+    const place = { sequenceNumber: known.head + accepted.length + 1, ...stampOf(index) };
     accepted.push({ event, place, entity: advance(entity, place.sequenceNumber) });
     return { kind: "accepted", place };
   });
+  return { outcomes, accepted };
 }
 
 function rejected(phase: RejectionPhase, reason: string, message: string): EventOutcome {

@@ -32,11 +32,17 @@ export interface AppendRequest {
   /** Which receipt key will sign for these events. */
   readonly receiptKeyVersion: number;
   readonly events: readonly CheckedEvent[];
+  /**
+   * The tenant's registry did not know the store before this request: nothing can have been mirrored of it. An empty
+   * stream that is known there may have been lost, and asks Postgres before it begins again at 1.
+   */
+  readonly isNewStore: boolean;
 }
 
 export type EventOutcome =
   | { readonly kind: "accepted"; readonly place: Place }
-  | { readonly kind: "replayed"; readonly place: Place }
+  /** The proof is there once the event's batch is sealed. */
+  | { readonly kind: "replayed"; readonly place: Place; readonly proof: InclusionProof | null }
   | { readonly kind: "rejected"; readonly rejection: Rejection; readonly phase: RejectionPhase };
 
 /** Where in the log an event is: all that a receipt needs beside the event itself. */
@@ -55,7 +61,91 @@ export type AppendResult =
   /** The keys were read at another version than the current one: read them again and repeat. */
   | { readonly kind: "stale_registry"; readonly currentVersion: number }
   /** Nothing was stored; repeating later is safe. */
-  | { readonly kind: "unavailable"; readonly cause: "registry" | "queue_full" | "stream_full" };
+  | { readonly kind: "unavailable"; readonly cause: "registry" | "queue_full" | "stream_full" | "mirror" }
+  | Frozen;
+
+/** The stream takes no writes until this is resolved: what it would write might contradict what is mirrored. */
+export interface Frozen {
+  readonly kind: "frozen";
+  /** For people: what was found and what to do. */
+  readonly reason: string;
+}
+
+/** A sealed batch: the events of a range of numbers under one Merkle root, chained to the batch before it (VES 5.5). */
+export interface Batch {
+  readonly batchId: string;
+  readonly sequenceStart: number;
+  readonly sequenceEnd: number;
+  readonly merkleRoot: Uint8Array;
+  /** 32 zero bytes in a stream's first batch. */
+  readonly prevStateRoot: Uint8Array;
+  readonly newStateRoot: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly committedAt: number;
+}
+
+export type CommitResult =
+  /** Just now, or earlier by the same request. */
+  | { readonly kind: "sealed"; readonly batch: Batch }
+  /** The range names numbers that were not given yet. */
+  | { readonly kind: "beyond_head"; readonly head: number }
+  /** A batch begins at this start but ends elsewhere. */
+  | { readonly kind: "other_end"; readonly batch: Batch }
+  /** The next batch of the stream begins at `next`. */
+  | { readonly kind: "not_next"; readonly next: number }
+  /** A batch from this start may end here at the latest. */
+  | { readonly kind: "too_large"; readonly largestEnd: number }
+  | Frozen;
+
+/** Newest first. */
+export interface BatchList {
+  readonly batches: readonly Batch[];
+  readonly hasMore: boolean;
+}
+
+/** That the event with this number is in the batch (VES 5.2). */
+export interface InclusionProof {
+  readonly batch: Batch;
+  readonly sequenceNumber: number;
+  /** From 0. */
+  readonly leafIndex: number;
+  readonly leafHash: Uint8Array;
+  /** Siblings from the leaf to the root. */
+  readonly path: readonly Uint8Array[];
+}
+
+export type ProofResult =
+  /** Once the batch is mirrored it survives the loss of the stream's object, and never changes. */
+  | { readonly kind: "proof"; readonly proof: InclusionProof; readonly isMirrored: boolean }
+  /** Milliseconds since the epoch at which its batch seals at the latest, unless the stream is frozen. */
+  | { readonly kind: "not_yet_sealed"; readonly sealAt: number }
+  | { readonly kind: "unknown_event" };
+
+export type RestoreResult =
+  | { readonly kind: "restoring" | "restored"; readonly restoredSequence: number; readonly totalSequence: number }
+  | { readonly kind: "refused"; readonly refusal: RestoreRefusal };
+
+export type RestoreRefusal =
+  | { readonly kind: "not_empty"; readonly head: number }
+  /** Postgres holds no batch of the stream. */
+  | { readonly kind: "not_mirrored" }
+  /** What Postgres holds does not verify; nothing of that batch was taken over. */
+  | { readonly kind: "unverified"; readonly reason: string }
+  /** Postgres did not answer, or not what it should. Repeating is safe. */
+  | { readonly kind: "unreachable" }
+  /** The deployment has no mirror. */
+  | { readonly kind: "no_mirror" };
+
+/** How far a stream is. */
+export interface StreamState {
+  readonly head: number;
+  /** Null before the first batch. */
+  readonly latestBatch: Batch | null;
+  /** Events up to here are in Postgres, as far as the stream knows. */
+  readonly mirroredSequence: number;
+  /** Why the stream takes no writes; null when it does. */
+  readonly frozenReason: string | null;
+}
 
 /** An event with its place in the log. */
 export interface SequencedEvent extends Place {
@@ -68,6 +158,8 @@ export interface SequencedEvent extends Place {
 export interface PageRequest {
   /** First number wanted; 0 means 1. */
   readonly from: number;
+  /** Last number wanted; the head when absent. */
+  readonly to?: number | undefined;
   readonly limit: number;
   readonly entityType?: string | undefined;
   readonly eventType?: string | undefined;

@@ -17,7 +17,7 @@ export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 export const MAX_SCANNED_EVENTS = 10_000;
 
 /** What of an event can be long. */
-const STORED_BYTES = "octet_length(payload) + COALESCE(octet_length(signature_bundle), 0)";
+export const STORED_BYTES = "octet_length(payload) + COALESCE(octet_length(signature_bundle), 0)";
 
 /** The stream's head, 0 for a stream that was never written. */
 export function readHead(store: SqlStore): number {
@@ -28,7 +28,7 @@ export function readHead(store: SqlStore): number {
 export function readEvents(store: SqlStore, stream: StreamRef, request: PageRequest): EventPage {
   const from = Math.max(1, request.from);
   const head = readHead(store);
-  const windowEnd = Math.min(head, from + MAX_SCANNED_EVENTS - 1);
+  const windowEnd = Math.min(head, request.to ?? head, from + MAX_SCANNED_EVENTS - 1);
   if (from > windowEnd) return { events: [], nextSequence: from, head };
 
   const conditions = ["sequence_number BETWEEN ? AND ?"];

@@ -1,7 +1,22 @@
 import { streamObjectName, type StreamRef } from "./stream-ref.ts";
 import type { StreamSequencer } from "./stream-sequencer.ts";
 
-type Method = "append" | "head" | "events" | "waitForEvents" | "event" | "entityHistory" | "cursor" | "advanceCursor";
+type Method =
+  | "append"
+  | "head"
+  | "state"
+  | "events"
+  | "waitForEvents"
+  | "event"
+  | "entityHistory"
+  | "commit"
+  | "batch"
+  | "batches"
+  | "proof"
+  | "proofOfEvent"
+  | "restore"
+  | "cursor"
+  | "advanceCursor";
 
 /**
  * A stream's object as its callers see it. Spelled out because the type that the platform derives does not end on a JSON

@@ -1,23 +1,35 @@
 import { DurableObject } from "cloudflare:workers";
 import { streamMigrations } from "../../migrations/stream/index.ts";
 import { durableStore } from "../storage/durable-store.ts";
+import { withPostgres } from "../mirror/postgres.ts";
+import { readSettings, type SealLimits, sealLimits } from "../settings.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
-import { LEASE_HONOURED_MS } from "../tenant/lease.ts";
-import { registryStub } from "../tenant/registry-client.ts";
 import { appendEvents } from "./append.ts";
+import { latestBatch, listBatches, readBatch, readProof, readProofOfEvent } from "./batches.ts";
 import { advanceCursor, readCursor } from "./cursor.ts";
 import type {
   AppendRequest,
   AppendResult,
+  Batch,
+  BatchList,
+  CommitResult,
   Cursor,
   CursorUpdate,
   EntityHistory,
   EventPage,
   PageRequest,
+  ProofResult,
+  RestoreResult,
   SequencedEvent,
+  StreamState,
 } from "./messages.ts";
+import { readMirrorState } from "./mirror-state.ts";
 import { readEntityHistory, readEvent, readEvents, readHead } from "./read.ts";
+import { type Lease, RegistryLease } from "./registry-lease.ts";
+import { restoreStep } from "./restore.ts";
+import { commitRange } from "./seal.ts";
+import { Upkeep } from "./upkeep.ts";
 import { parseStreamObjectName, type StreamRef } from "./stream-ref.ts";
 
 /** Appends beyond this much waiting are refused at once: about two seconds of work, a quarter of an isolate's memory. */
@@ -29,8 +41,8 @@ const MAX_PER_TURN: Load = { events: 2_000, characters: 8 * 1024 * 1024 };
  * meets a write that fails.
  */
 const MAX_STORED_BYTES = 9.5e9;
-/** A registry that takes longer than its lease is worth is as good as away. */
-const LEASE_ATTEMPTS = 2;
+/** How long an explicit commitment waits to be found in the index of batches, which is in Postgres. */
+const INDEX_PATIENCE_MS = 1_000;
 /** Long polls beyond this many are answered at once with what there is. */
 const MAX_WAITING_READERS = 1_000;
 
@@ -51,12 +63,6 @@ interface WaitingReader {
   readonly stop: () => void;
 }
 
-interface Lease {
-  readonly version: number;
-  /** Milliseconds since the epoch, on this object's clock. */
-  readonly honouredUntil: number;
-}
-
 /**
  * The sequencer of one (tenant, store) stream: a thin shell around the synchronous functions beside it. It adds what
  * needs the platform: the object's storage, one commit for all callers of a turn, the registry lease, and waiting readers.
@@ -69,15 +75,31 @@ export class StreamSequencer extends DurableObject<Env> {
   readonly #queue: QueuedAppend[] = [];
   #queued: Load = { events: 0, characters: 0 };
   #draining = false;
-  #lease: Lease | null = null;
   readonly #waitingReaders = new Set<WaitingReader>();
+  readonly #sealLimits: SealLimits;
+  readonly #lease: RegistryLease;
+  readonly #upkeep: Upkeep;
+  /** Null in a deployment without a mirror. */
+  readonly #hyperdrive: Hyperdrive | null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     if (ctx.id.name === undefined) throw new Error("a stream's object is reached by its name");
     this.#stream = parseStreamObjectName(ctx.id.name);
     this.#store = durableStore(ctx);
-    if (!isEmptyStore(this.#store)) migrate(this.#store, streamMigrations);
+    this.#sealLimits = sealLimits(readSettings(env as unknown as Record<string, unknown>));
+    this.#hyperdrive = env.POSTGRES ?? null;
+    this.#lease = new RegistryLease(env, this.#stream.tenantId);
+    this.#upkeep = new Upkeep({
+      store: this.#store,
+      stream: this.#stream,
+      limits: this.#sealLimits,
+      alarms: ctx.storage,
+      hyperdrive: this.#hyperdrive,
+    });
+    if (isEmptyStore(this.#store)) return;
+    migrate(this.#store, streamMigrations);
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.resume());
   }
 
   /**
@@ -103,6 +125,65 @@ export class StreamSequencer extends DurableObject<Env> {
   /** The highest number, 0 for an unknown stream. */
   head(): number {
     return readHead(this.#store);
+  }
+
+  state(): StreamState {
+    const { mirroredSequence, frozenReason } = readMirrorState(this.#store);
+    return {
+      head: readHead(this.#store),
+      latestBatch: isEmptyStore(this.#store) ? null : latestBatch(this.#store),
+      mirroredSequence,
+      frozenReason,
+    };
+  }
+
+  /** Seals a range at once. Waits a moment for Postgres to have it, so that it is found by its id from then on. */
+  async commit(range: { readonly start: number; readonly end: number }): Promise<CommitResult> {
+    const { frozenReason } = readMirrorState(this.#store);
+    if (frozenReason !== null) return { kind: "frozen", reason: frozenReason };
+    const result = commitRange(this.#store, this.#stream, range, Date.now(), crypto.randomUUID());
+    if (result.kind !== "sealed") return result;
+    this.#upkeep.schedule();
+    const { mirroredSequence, failures } = readMirrorState(this.#store);
+    if (mirroredSequence < range.end && failures === 0) {
+      const patience = new AbortController();
+      const outOfPatience = scheduler.wait(INDEX_PATIENCE_MS, { signal: patience.signal }).catch(() => undefined);
+      await Promise.race([this.#upkeep.mirror().finally(() => patience.abort()), outOfPatience]);
+    }
+    return result;
+  }
+
+  batch(batchId: string): Batch | null {
+    return readBatch(this.#store, batchId);
+  }
+
+  batches(request: { readonly before: number; readonly limit: number }): BatchList {
+    return listBatches(this.#store, request);
+  }
+
+  proof(sequenceNumber: number): ProofResult {
+    return readProof(this.#store, sequenceNumber, this.#sealLimits);
+  }
+
+  proofOfEvent(eventId: string): ProofResult {
+    return readProofOfEvent(this.#store, eventId, this.#sealLimits);
+  }
+
+  /** Does a piece of the work of rebuilding this stream from Postgres; repeated until it is restored. */
+  async restore(): Promise<RestoreResult> {
+    if (this.#hyperdrive === null) return { kind: "refused", refusal: { kind: "no_mirror" } };
+    try {
+      return await withPostgres(this.#hyperdrive, (connection) => restoreStep(this.#store, this.#stream, connection));
+    } catch (error) {
+      console.error(`restoring from Postgres failed: ${String(error)}`);
+      return { kind: "refused", refusal: { kind: "unreachable" } };
+    } finally {
+      this.#upkeep.schedule();
+    }
+  }
+
+  override alarm(): void {
+    this.#upkeep.run();
   }
 
   events(request: PageRequest): EventPage {
@@ -139,9 +220,13 @@ export class StreamSequencer extends DurableObject<Env> {
     try {
       while (this.#queue.length > 0) {
         const turn = this.#takeTurn();
-        const lease = await this.#currentLease(Math.max(...turn.map(({ request }) => request.registryVersion)));
+        const mayBeLost = isEmptyStore(this.#store) && !turn.some(({ request }) => request.isNewStore);
+        const problem = mayBeLost ? await this.#upkeep.problemOfBeginning() : null;
+        // Asked for last: nothing may come between a lease and what relies on it.
+        const lease = await this.#lease.current(Math.max(...turn.map(({ request }) => request.registryVersion)));
         const isFull = this.ctx.storage.sql.databaseSize > MAX_STORED_BYTES;
-        for (const { request, settle } of turn) settle(this.#appendNow(request, lease, isFull));
+        for (const { request, settle } of turn) settle(problem ?? this.#appendNow(request, lease, isFull));
+        this.#upkeep.schedule();
         this.#wakeReaders();
         await this.ctx.storage.sync();
       }
@@ -170,38 +255,12 @@ export class StreamSequencer extends DurableObject<Env> {
     if (request.registryVersion !== lease.version) {
       return { kind: "stale_registry", currentVersion: lease.version };
     }
+    const { frozenReason } = readMirrorState(this.#store);
+    if (frozenReason !== null) return { kind: "frozen", reason: frozenReason };
     if (isFull) return { kind: "unavailable", cause: "stream_full" };
-    const { head, outcomes } = appendEvents(this.#store, request.events, request.receiptKeyVersion, Date.now());
+    const stamp = { sequencedAt: Date.now(), receiptKeyVersion: request.receiptKeyVersion };
+    const { head, outcomes } = appendEvents(this.#store, request.events, stamp);
     return { kind: "appended", head, outcomes };
-  }
-
-  /** A lease that is alive now and not older than `version`, or null when the registry does not answer in time. */
-  async #currentLease(version: number): Promise<Lease | null> {
-    for (let attempt = 0; attempt < LEASE_ATTEMPTS; attempt++) {
-      if (this.#lease !== null && Date.now() < this.#lease.honouredUntil && version <= this.#lease.version) {
-        return this.#lease;
-      }
-      this.#lease = await this.#askForLease();
-    }
-    // What came too late is no lease: the registry may have stopped waiting for it.
-    return this.#lease !== null && Date.now() < this.#lease.honouredUntil ? this.#lease : null;
-  }
-
-  async #askForLease(): Promise<Lease | null> {
-    // Counted from before the question: the registry counts from its answer, which can only be later.
-    const honouredUntil = Date.now() + LEASE_HONOURED_MS;
-    const registry = registryStub(this.env, this.#stream.tenantId);
-    const patience = new AbortController();
-    const outOfPatience = scheduler.wait(LEASE_HONOURED_MS, { signal: patience.signal }).then(() => null);
-    try {
-      const version = await Promise.race([registry.lease(), outOfPatience]);
-      return version === null ? null : { version, honouredUntil };
-    } catch (error) {
-      console.error("the tenant's registry did not answer", error);
-      return null;
-    } finally {
-      patience.abort();
-    }
   }
 
   /** Settles when there is an event with this number, or `waitMs` have passed. */

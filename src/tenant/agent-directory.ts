@@ -41,12 +41,16 @@ export async function storeExists(env: Env, tenantId: string, storeId: string): 
   return true;
 }
 
-/** Records in the registry that the store exists, before its stream is written to for the first time. */
-export async function ensureStore(env: Env, tenantId: string, storeId: string): Promise<void> {
+/**
+ * Records in the registry that the store exists, before its stream is written to for the first time. True when this was
+ * what made it known.
+ */
+export async function ensureStore(env: Env, tenantId: string, storeId: string): Promise<boolean> {
   const key = `${tenantId}/${storeId}`;
-  if (knownStores.has(key)) return;
-  await registryStub(env, tenantId).addStore(storeId);
+  if (knownStores.has(key)) return false;
+  const isNew = await registryStub(env, tenantId).addStore(storeId);
   remember(key);
+  return isNew;
 }
 
 function remember(key: string): void {

@@ -183,15 +183,13 @@ export function hasStore(store: SqlStore, storeId: string): boolean {
   return store.exec("SELECT 1 FROM stores WHERE store_id = ?", uuidBytes(storeId)).length > 0;
 }
 
-/** Records that a store exists; repeating it changes nothing. */
-export function addStore(store: SqlStore, storeId: string, now: number): void {
-  store.transaction(() => {
+/** Records that a store exists. True when it was not known before; repeating it changes nothing. */
+export function addStore(store: SqlStore, storeId: string, now: number): boolean {
+  return store.transaction(() => {
     migrate(store, tenantMigrations);
-    store.exec(
-      "INSERT INTO stores (store_id, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
-      uuidBytes(storeId),
-      now,
-    );
+    if (hasStore(store, storeId)) return false;
+    store.exec("INSERT INTO stores (store_id, created_at) VALUES (?, ?)", uuidBytes(storeId), now);
+    return true;
   });
 }
 

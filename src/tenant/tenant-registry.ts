@@ -14,14 +14,16 @@ import type {
   NewApiKey,
   RegisteredKey,
 } from "./messages.ts";
+import { RegistryUpkeep } from "./registry-upkeep.ts";
 import * as registry from "./registry.ts";
 
 /**
- * The registry of one tenant: a thin shell around registry.ts that adds the leases. What is said here is on disk before
+ * The registry of one tenant: a thin shell around registry.ts that adds the leases and the mirror. What is said here is on disk before
  * the answer leaves (the output gate).
  */
 export class TenantRegistry extends DurableObject<Env> {
   readonly #store: SqlStore;
+  readonly #upkeep: RegistryUpkeep;
   /** When the latest lease, of whichever version, was granted. */
   #lastGrant: number;
   /** No lease on a version older than the present one is honoured after this time. */
@@ -30,10 +32,23 @@ export class TenantRegistry extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = durableStore(ctx);
-    if (!isEmptyStore(this.#store)) migrate(this.#store, tenantMigrations);
+    if (ctx.id.name === undefined) throw new Error("a tenant's registry is reached by the tenant's id");
+    this.#upkeep = new RegistryUpkeep({
+      store: this.#store,
+      tenantId: ctx.id.name,
+      alarms: ctx.storage,
+      hyperdrive: env.POSTGRES ?? null,
+    });
     // An earlier instance may have granted a lease, on any version, just before it went.
     this.#lastGrant = Date.now();
     this.#olderLeasesEnd = this.#lastGrant + LEASE_MS;
+    if (isEmptyStore(this.#store)) return;
+    migrate(this.#store, tenantMigrations);
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.resume());
+  }
+
+  override alarm(): Promise<void> {
+    return this.#upkeep.run();
   }
 
   /** Grants the calling stream a lease on the version answered: it may rely on it for LEASE_HONOURED_MS. */
@@ -53,6 +68,7 @@ export class TenantRegistry extends DurableObject<Env> {
   registerKey(key: KeyRegistration): KeyRegistrationResult {
     const result = registry.registerKey(this.#store, key, Date.now());
     this.#versionRaised();
+    this.#upkeep.schedule();
     return result;
   }
 
@@ -61,6 +77,7 @@ export class TenantRegistry extends DurableObject<Env> {
     const key = registry.revokeKey(this.#store, agentId, keyId, Date.now());
     if (key === null) return null;
     this.#versionRaised();
+    this.#upkeep.schedule();
     await this.#untilOlderLeasesEnd();
     return key;
   }
@@ -78,7 +95,9 @@ export class TenantRegistry extends DurableObject<Env> {
 
   /** False when the agent has as many as it may. */
   addApiKey(key: NewApiKey): boolean {
-    return registry.addApiKey(this.#store, key, Date.now());
+    const isAdded = registry.addApiKey(this.#store, key, Date.now());
+    this.#upkeep.schedule();
+    return isAdded;
   }
 
   apiKey(keyHash: string): ApiKeyRecord | null {
@@ -97,8 +116,11 @@ export class TenantRegistry extends DurableObject<Env> {
     return registry.hasStore(this.#store, storeId);
   }
 
-  addStore(storeId: string): void {
-    registry.addStore(this.#store, storeId, Date.now());
+  /** True when the store was not known before. */
+  addStore(storeId: string): boolean {
+    const isNew = registry.addStore(this.#store, storeId, Date.now());
+    this.#upkeep.schedule();
+    return isNew;
   }
 
   /** Leases granted so far may be on an older version than the present one. */

@@ -118,8 +118,8 @@ export function verifyEventInclusion(claim: EventInclusionClaim): boolean {
   return verifyInclusionStrict({ leafHash: leafHash(claim), leafIndex, path, root, leafCount });
 }
 
-/** ceil(log2(leafCount)), without the rounding errors of floating-point logarithms. */
-function treeDepth(leafCount: number): number {
+/** Depth of the tree over so many leaves: ceil(log2(leafCount)), without the rounding errors of floating-point logarithms. */
+export function treeDepth(leafCount: number): number {
   let depth = 0;
   while (2 ** depth < leafCount) depth++;
   return depth;
@@ -130,7 +130,8 @@ function isLeftChild(index: number, height: number): boolean {
   return Math.floor(index / 2 ** height) % 2 === 0;
 }
 
-function padRoot(height: number): Uint8Array {
+/** The root of a tree of 2^height padding leaves: what stands where a batch has no more events (VES 5.1). */
+export function padRoot(height: number): Uint8Array {
   while (padRoots.length <= height) {
     const below = padRoots[padRoots.length - 1] as Uint8Array;
     padRoots.push(nodeHash(below, below));

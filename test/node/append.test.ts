@@ -12,7 +12,7 @@ import { nodeStore } from "../support/node-store.ts";
 const STREAM = { tenantId: uuid(0xa, 1), storeId: uuid(0xb, 1) };
 
 function append(store: ReturnType<typeof nodeStore>, ...events: CheckedEvent[]): string[] {
-  return appendEvents(store, events, 1, 1_000).outcomes.map(word);
+  return appendEvents(store, events, { sequencedAt: 1_000, receiptKeyVersion: 1 }).outcomes.map(word);
 }
 
 function word(outcome: EventOutcome): string {
@@ -107,7 +107,9 @@ describe("append", () => {
     // A signature of a type that the schema does not take stands for a disk that fails half-way.
     const failing = { ...broken, envelope: { ...broken.envelope, agent_signature: null as never } };
     const events = [checkedEvent({ eventId: uuid(1, 2), commandId: uuid(2, 2) }), failing];
-    expect(() => appendEvents(store, events, 1, 1_000)).toThrow(/NOT NULL|byteLength|null/);
+    expect(() => appendEvents(store, events, { sequencedAt: 1_000, receiptKeyVersion: 1 })).toThrow(
+      /NOT NULL|byteLength|null/,
+    );
     expect(readHead(store)).toBe(1);
     expect(append(store, checkedEvent({ eventId: uuid(1, 4), commandId: uuid(2, 2), baseVersion: 1 }))).toEqual([
       "accepted 2",

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config.ts";
+import { ConfigError } from "../../src/settings.ts";
 import { issueReceipt } from "../../src/ingest/receipt.ts";
 import { verifyEd25519, fromHex } from "../../src/ves/index.ts";
 import { uuid } from "../support/checked-events.ts";

@@ -26,7 +26,7 @@ beforeAll(() => {
         payload: { n },
       });
     });
-    appendEvents(store, events, 1, start);
+    appendEvents(store, events, { sequencedAt: start, receiptKeyVersion: 1 });
   }
 });
 
@@ -74,7 +74,7 @@ describe("a page of events", () => {
     const big = nodeStore();
     const payload = "x".repeat(MAX_PAGE_BYTES / 4);
     const events = [1, 2, 3, 4, 5, 6].map((n) => checkedEvent({ eventId: uuid(1, n), payload }));
-    appendEvents(big, events, 1, 0);
+    appendEvents(big, events, { sequencedAt: 0, receiptKeyVersion: 1 });
     const first = readEvents(big, STREAM, { from: 1, limit: 10 });
     expect(numbers(first)).toEqual([1, 2, 3]);
     expect(first.nextSequence).toBe(4);
@@ -89,7 +89,7 @@ describe("a page of events", () => {
       const event = checkedEvent({ eventId: uuid(1, n) });
       return { ...event, envelope: { ...event.envelope, agent_signature_bundle: half } };
     });
-    appendEvents(bundled, withBundle, 1, 0);
+    appendEvents(bundled, withBundle, { sequencedAt: 0, receiptKeyVersion: 1 });
     expect(numbers(readEvents(bundled, STREAM, { from: 1, limit: 10 }))).toEqual([1]);
 
     const huge = nodeStore();
@@ -97,8 +97,7 @@ describe("a page of events", () => {
     appendEvents(
       huge,
       [1, 2].map((n) => checkedEvent({ eventId: uuid(1, n), payload: text })),
-      1,
-      0,
+      { sequencedAt: 0, receiptKeyVersion: 1 },
     );
     expect(numbers(readEvents(huge, STREAM, { from: 1, limit: 10 }))).toEqual([1]);
   });

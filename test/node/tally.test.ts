@@ -6,7 +6,7 @@ import type { EventOutcome } from "../../src/stream/messages.ts";
 function outcome(word: string): EventOutcome {
   const place = { sequenceNumber: Number(word.slice(1)), sequencedAt: 0, receiptKeyVersion: 1 };
   if (word === "x") return { kind: "rejected", rejection: { reason: "invalid_signature", message: "" }, phase: 1 };
-  return { kind: word.startsWith("a") ? "accepted" : "replayed", place };
+  return word.startsWith("a") ? { kind: "accepted", place } : { kind: "replayed", place, proof: null };
 }
 
 test.each([

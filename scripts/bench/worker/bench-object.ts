@@ -4,16 +4,20 @@ import { durableStore } from "../../../src/storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../../../src/storage/migrate.ts";
 import type { SqlRow, SqlStore } from "../../../src/storage/sql-store.ts";
 import { appendEvents } from "../../../src/stream/append.ts";
-import { headOf } from "../../../src/stream/head.ts";
+import { readProof, sealedSequence } from "../../../src/stream/batches.ts";
+import { readHead } from "../../../src/stream/read.ts";
 import type { CheckedEvent } from "../../../src/stream/messages.ts";
 import { entityFact, EVENTS_PER_ENTITY, factOf } from "../workload.ts";
 import type { Fact } from "../../lib/signer.ts";
 import { checkedEvent } from "./checked-events.ts";
 import type { ObjectAnswer, ObjectCall } from "./messages.ts";
 import { insertRaw, type RawBatch, rawBatch } from "./raw-inserts.ts";
+import { FULL_ONLY, sealFull } from "./seal-full.ts";
 
 const FILL_BATCH = 1_000;
 const RECEIPT_KEY_VERSION = 1;
+/** Any will do: its ids go into the leaves and nothing else. */
+const STREAM = { tenantId: "2b1f6a54-6c7b-4a6e-8a8e-0d9a1c3f7e10", storeId: "c4d0e3b2-9f1a-4f57-b7c6-5e2a8d914f03" };
 
 /**
  * An object with a stream's schema and nothing around it, so that what is timed from outside is storage and append.ts.
@@ -34,8 +38,8 @@ export class BenchObject extends DurableObject<Env> {
 
   async run(call: ObjectCall): Promise<ObjectAnswer> {
     switch (call.op) {
-      case "fill":
-        await this.#fill(call.events);
+      case "fillTo":
+        await this.#fillTo(call.events);
         break;
       case "prepare":
         this.#prepare(call);
@@ -47,6 +51,12 @@ export class BenchObject extends DurableObject<Env> {
       case "raw":
         await this.#storeEach(this.#preparedRows, call.commitEach, (rows) => insertRaw(this.ctx.storage, rows));
         this.#preparedRows = [];
+        break;
+      case "seal":
+        this.#seal(call.batches);
+        break;
+      case "prove":
+        this.#prove(call.proofs);
         break;
       case "countRows":
         return { rowsWritten: this.#countRows() };
@@ -69,15 +79,34 @@ export class BenchObject extends DurableObject<Env> {
   }
 
   #append(events: readonly CheckedEvent[], store = this.#store): void {
-    const { outcomes } = appendEvents(store, events, RECEIPT_KEY_VERSION, Date.now());
+    const { outcomes } = appendEvents(store, events, {
+      sequencedAt: Date.now(),
+      receiptKeyVersion: RECEIPT_KEY_VERSION,
+    });
     if (outcomes.some(({ kind }) => kind !== "accepted")) throw new Error("an event was not accepted");
   }
 
-  async #fill(events: number): Promise<void> {
-    for (let done = 0; done < events; done += FILL_BATCH) {
-      const facts = this.#newFacts(Math.min(FILL_BATCH, events - done), false);
+  async #fillTo(events: number): Promise<void> {
+    for (let head = readHead(this.#store); head < events; head = readHead(this.#store)) {
+      const facts = this.#newFacts(Math.min(FILL_BATCH, events - head), false);
       this.#append(facts.map((fact) => checkedEvent(fact)));
+      sealFull(this.#store, STREAM);
       await this.ctx.storage.sync();
+    }
+  }
+
+  #seal(batches: number): void {
+    for (let sealed = 0; sealed < batches; sealed++) {
+      if (!sealFull(this.#store, STREAM)) throw new Error("there was nothing to seal");
+    }
+  }
+
+  #prove(proofs: number): void {
+    const sealed = sealedSequence(this.#store);
+    for (let proved = 0; proved < proofs; proved++) {
+      const sequenceNumber = 1 + Math.floor(Math.random() * sealed);
+      const { kind } = readProof(this.#store, sequenceNumber, FULL_ONLY);
+      if (kind !== "proof") throw new Error(`number ${sequenceNumber} has no proof: ${kind}`);
     }
   }
 
@@ -92,7 +121,7 @@ export class BenchObject extends DurableObject<Env> {
     // As they would arrive over RPC: flat strings and buffers of their own.
     this.#prepared = structuredClone(made);
     if (!raw) return;
-    const head = headOf(this.#store);
+    const head = readHead(this.#store);
     this.#preparedRows = this.#prepared.map((events, index) => rawBatch(events, head + index * batchSize));
     this.#prepared = [];
   }

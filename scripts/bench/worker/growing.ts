@@ -1,10 +1,11 @@
 import { durableStore } from "../../../src/storage/durable-store.ts";
 import { appendEvents } from "../../../src/stream/append.ts";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { parseStreamObjectName, streamObjectName } from "../../../src/stream/stream-ref.ts";
 import { StreamSequencer } from "../../../src/stream/stream-sequencer.ts";
 import app from "../../../src/index.ts";
 import { factOf } from "../workload.ts";
 import { checkedEvent } from "./checked-events.ts";
+import { sealFull } from "./seal-full.ts";
 
 /*
  * The production Worker, plus a way to fill a stream with a long past faster than signing and verifying it would allow:
@@ -24,12 +25,15 @@ const FILL_BATCH = 1_000;
 class FillableStream extends StreamSequencer {
   async fill(events: number): Promise<void> {
     const store = durableStore(this.ctx);
+    const stream = parseStreamObjectName(this.ctx.id.name ?? "");
     const filled = this.head();
     for (let done = 0; done < events; done += FILL_BATCH) {
       const batch = Array.from({ length: Math.min(FILL_BATCH, events - done) }, (_, index) =>
         checkedEvent(factOf(filled + done + index, { prefix: "filled", commandIds: false })),
       );
-      appendEvents(store, batch, 1, Date.now());
+      appendEvents(store, batch, { sequencedAt: Date.now(), receiptKeyVersion: 1 });
+      // As it would have done by itself: or else it had all of its past to seal while it is measured.
+      sealFull(store, stream);
       await this.ctx.storage.sync();
     }
   }

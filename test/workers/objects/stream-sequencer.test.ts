@@ -17,7 +17,7 @@ function newStream() {
 }
 
 function request(events: CheckedEvent[], registryVersion = 0): AppendRequest {
-  return { registryVersion, receiptKeyVersion: 1, events };
+  return { registryVersion, receiptKeyVersion: 1, events, isNewStore: true };
 }
 
 const word = (result: AppendResult): string =>

@@ -1,0 +1,139 @@
+import type { Batch, CheckedEvent, Place } from "../stream/messages.ts";
+import type { StreamRef } from "../stream/stream-ref.ts";
+import {
+  contentProblem,
+  type EncryptedPayload,
+  type Envelope,
+  eventSigningHash,
+  type JsonValue,
+  type SignatureBundle,
+  ZERO_32,
+} from "../ves/index.ts";
+import type { Connection } from "./postgres.ts";
+
+/** An event as Postgres holds it, with the place that it had. Its signing hash is computed again, not read. */
+export interface MirroredEvent {
+  readonly event: CheckedEvent;
+  readonly place: Place;
+}
+
+interface CommitmentRow {
+  readonly sequence_start: string;
+  readonly sequence_end: string;
+  readonly batch_id: string;
+  readonly merkle_root: Buffer;
+  readonly prev_state_root: Buffer;
+  readonly new_state_root: Buffer;
+  readonly committed_at: string;
+}
+
+/** `bigint` columns come as text. */
+interface EventRow {
+  readonly sequence_number: string;
+  readonly event_id: string;
+  readonly sequenced_at: string;
+  readonly receipt_key_version: number;
+  readonly ves_version: number;
+  readonly source_agent_id: string;
+  readonly agent_key_id: string;
+  readonly entity_type: string;
+  readonly entity_id: string;
+  readonly event_type: string;
+  readonly created_at: string;
+  readonly payload_kind: number;
+  readonly payload: string;
+  readonly payload_plain_hash: Buffer;
+  readonly payload_cipher_hash: Buffer | null;
+  readonly agent_signature: Buffer;
+  readonly signature_scheme: number | null;
+  readonly signature_bundle: string | null;
+  readonly command_id: string | null;
+  readonly base_version: string | null;
+}
+
+const milliseconds = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::bigint AS ${column}`;
+
+/** The batch that begins at a number, or null when Postgres holds none. */
+export async function readMirroredBatch(
+  connection: Connection,
+  { tenantId, storeId }: StreamRef,
+  sequenceStart: number,
+): Promise<Batch | null> {
+  const { rows } = await connection.query<CommitmentRow>(
+    `SELECT sequence_start, sequence_end, batch_id, merkle_root, prev_state_root, new_state_root, ${milliseconds("committed_at")}
+       FROM ves_commitments WHERE tenant_id = $1 AND store_id = $2 AND sequence_start = $3`,
+    [tenantId, storeId, sequenceStart],
+  );
+  const [row] = rows;
+  return row === undefined
+    ? null
+    : {
+        batchId: row.batch_id,
+        sequenceStart: Number(row.sequence_start),
+        sequenceEnd: Number(row.sequence_end),
+        merkleRoot: new Uint8Array(row.merkle_root),
+        prevStateRoot: new Uint8Array(row.prev_state_root),
+        newStateRoot: new Uint8Array(row.new_state_root),
+        committedAt: Number(row.committed_at),
+      };
+}
+
+/** The events of a batch in order, as far as Postgres holds them. A batch is bounded, so all of it fits in memory. */
+export async function readMirroredEvents(
+  connection: Connection,
+  stream: StreamRef,
+  batch: Pick<Batch, "sequenceStart" | "sequenceEnd">,
+): Promise<MirroredEvent[]> {
+  const { rows } = await connection.query<EventRow>(
+    `SELECT sequence_number, event_id, ${milliseconds("sequenced_at")}, receipt_key_version, ves_version, source_agent_id,
+            agent_key_id, entity_type, entity_id, event_type, created_at, payload_kind, payload,
+            payload_plain_hash, payload_cipher_hash, agent_signature, signature_scheme, signature_bundle, command_id,
+            base_version
+       FROM ves_events WHERE tenant_id = $1 AND store_id = $2 AND sequence_number BETWEEN $3 AND $4
+      ORDER BY sequence_number`,
+    [stream.tenantId, stream.storeId, batch.sequenceStart, batch.sequenceEnd],
+  );
+  return rows.map((row) => mirroredEvent(row, stream));
+}
+
+function mirroredEvent(row: EventRow, { tenantId, storeId }: StreamRef): MirroredEvent {
+  const content = JSON.parse(row.payload) as JsonValue;
+  const envelope: Envelope = {
+    ves_version: row.ves_version,
+    event_id: row.event_id,
+    tenant_id: tenantId,
+    store_id: storeId,
+    source_agent_id: row.source_agent_id,
+    agent_key_id: Number(row.agent_key_id),
+    entity_type: row.entity_type,
+    entity_id: row.entity_id,
+    event_type: row.event_type,
+    created_at: row.created_at,
+    payload_kind: row.payload_kind === 0 ? 0 : 1,
+    ...(row.payload_kind === 0 ? { payload: content } : { payload_encrypted: content as EncryptedPayload }),
+    payload_plain_hash: new Uint8Array(row.payload_plain_hash),
+    payload_cipher_hash: row.payload_cipher_hash === null ? ZERO_32 : new Uint8Array(row.payload_cipher_hash),
+    agent_signature: new Uint8Array(row.agent_signature),
+    ...(row.signature_scheme === null ? {} : { agent_signature_scheme: row.signature_scheme }),
+    ...(row.signature_bundle === null
+      ? {}
+      : { agent_signature_bundle: JSON.parse(row.signature_bundle) as SignatureBundle }),
+    ...(row.command_id === null ? {} : { command_id: row.command_id }),
+    ...(row.base_version === null ? {} : { base_version: Number(row.base_version) }),
+  };
+  const { payload, payload_encrypted, tenant_id, store_id, ...stored } = envelope;
+  return {
+    event: {
+      envelope: stored,
+      payloadText: row.payload,
+      payloadIntact: contentProblem(envelope, row.payload_kind === 0 ? row.payload : undefined) === undefined,
+      signingHash: eventSigningHash(envelope),
+      rejection: null,
+    },
+    place: {
+      sequenceNumber: Number(row.sequence_number),
+      sequencedAt: Number(row.sequenced_at),
+      receiptKeyVersion: row.receipt_key_version,
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import type { Connection } from "./postgres.ts";
+
+/** Rows of a tenant's registry as JSON arrays for Postgres: hex for ids, hex after \\x for bytes, milliseconds for times. */
+export interface RegistryRows {
+  readonly stores: string;
+  readonly agents: string;
+  readonly keys: string;
+}
+
+const time = (column: string): string => `timestamptz 'epoch' + ${column} * interval '1 millisecond'`;
+
+/** Repeating it changes nothing, and a later state of a key replaces an earlier one. */
+const UPSERT = `
+  WITH tenant AS (
+    INSERT INTO tenants (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING
+  ), store AS (
+    INSERT INTO stores (tenant_id, store_id, created_at)
+    SELECT $1, store_id, ${time("created_at")} FROM json_to_recordset($2) AS row (store_id uuid, created_at bigint)
+    ON CONFLICT DO NOTHING
+  ), agent AS (
+    INSERT INTO agents (tenant_id, agent_id)
+    SELECT $1, agent_id FROM json_to_recordset($3) AS row (agent_id uuid)
+    ON CONFLICT DO NOTHING
+  )
+  INSERT INTO agent_signing_keys (tenant_id, agent_id, key_id, public_key, created_at, valid_from, valid_to, revoked_at)
+  SELECT $1, agent_id, key_id, public_key, ${time("created_at")}, ${time("valid_from")}, ${time("valid_to")},
+         ${time("revoked_at")}
+    FROM json_to_recordset($4) AS row (agent_id uuid, key_id bigint, public_key bytea, created_at bigint,
+         valid_from bigint, valid_to bigint, revoked_at bigint)
+  ON CONFLICT (tenant_id, agent_id, key_id) DO UPDATE SET revoked_at = excluded.revoked_at`;
+
+/** Writes rows of a tenant's registry, all or none. */
+export async function upsertRegistryRows(connection: Connection, tenantId: string, rows: RegistryRows): Promise<void> {
+  await connection.query(UPSERT, [tenantId, rows.stores, rows.agents, rows.keys]);
+}

@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { bytesField, timeField } from "./fields.ts";
+import { MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
+
+/** Most events of one batch: its tree, 64 bytes an event, must fit a value of 2 MB. */
+export const MAX_BATCH_EVENTS = 16_384;
+
+const seed = bytesField(32);
+
+const retiredKeys = z.array(
+  z.object({
+    key_version: z.int().min(0),
+    signing_key: seed,
+    valid_from: timeField.nullish(),
+    valid_to: timeField.nullish(),
+  }),
+);
+
+function flag(fallback: boolean) {
+  return z.stringbool({ truthy: ["1", "true", "yes", "on"], falsy: ["0", "false", "no", "off"] }).default(fallback);
+}
+
+function integer(fallback: number, min: number, max: number) {
+  return z.coerce.number().int().min(min).max(max).default(fallback);
+}
+
+const variables = z.object({
+  VES_SEQUENCER_SIGNING_KEY: seed,
+  VES_SEQUENCER_KEY_VERSION: integer(1, 0, 2 ** 31 - 1),
+  VES_SEQUENCER_RETIRED_KEYS: z
+    .string()
+    .default("[]")
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue({ code: "custom", message: "expected a JSON array" });
+        return z.NEVER;
+      }
+    })
+    .pipe(retiredKeys),
+  VES_SEQUENCER_ID: uuidField.optional(),
+  BOOTSTRAP_ADMIN_API_KEY: z.string().min(1).optional(),
+  API_KEY_CACHE_TTL_SECS: integer(15, 0, 3_600),
+  MAX_BODY_SIZE_BYTES: integer(10 * 1024 * 1024, 1_024, 12 * 1024 * 1024),
+  MAX_EVENTS_PER_BATCH: integer(1_000, 1, 2_000),
+  MAX_EVENT_PAYLOAD_SIZE: integer(MAX_PAYLOAD_BYTES, 1, MAX_PAYLOAD_BYTES),
+  SEAL_MAX_EVENTS: integer(1_024, 1, MAX_BATCH_EVENTS),
+  SEAL_MAX_AGE_MS: integer(5_000, 100, 3_600_000),
+  REQUIRE_SIGNED_EXECUTION_CONTROLS: flag(false),
+  REQUIRE_PROOF_OF_POSSESSION: flag(false),
+});
+
+/** The settings are wrong: the server cannot serve. The message names each variable and what was expected of it. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** The variables of a deployment, read and checked, each under its own name. */
+export type Settings = z.output<typeof variables>;
+
+/**
+ * Reads the variables of a deployment. Empty ones count as absent.
+ *
+ * @throws ConfigError
+ */
+export function readSettings(env: Readonly<Record<string, unknown>>): Settings {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => typeof value === "string" && value !== ""),
+  );
+  const parsed = variables.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  throw new ConfigError(`wrong configuration: ${problems.join("; ")}`);
+}
+
+/** When a stream seals its events into a batch: when there are so many, or the oldest is so old. */
+export interface SealLimits {
+  readonly maxEvents: number;
+  readonly maxAgeMs: number;
+}
+
+export function sealLimits({ SEAL_MAX_EVENTS, SEAL_MAX_AGE_MS }: Settings): SealLimits {
+  return { maxEvents: SEAL_MAX_EVENTS, maxAgeMs: SEAL_MAX_AGE_MS };
+}

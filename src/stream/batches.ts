@@ -1,0 +1,100 @@
+import type { SealLimits } from "../settings.ts";
+import { isEmptyStore } from "../storage/migrate.ts";
+import { blob, integer, type SqlRow, type SqlStore } from "../storage/sql-store.ts";
+import { uuidBytes } from "../ves/index.ts";
+import { BATCH_COLUMNS, batchFromRow } from "./batch-row.ts";
+import { headOf } from "./head.ts";
+import type { Batch, BatchList, InclusionProof, ProofResult } from "./messages.ts";
+import { readMirrorState } from "./mirror-state.ts";
+import { pathInTree } from "./tree-blob.ts";
+
+/** The newest sealed batch, or null when there is none. The store must have its tables. */
+export function latestBatch(store: SqlStore): Batch | null {
+  return first(store.exec(`SELECT ${BATCH_COLUMNS} FROM batches ORDER BY sequence_start DESC LIMIT 1`));
+}
+
+/** The last number that lies in a sealed batch, 0 when none does. The store must have its tables. */
+export function sealedSequence(store: SqlStore): number {
+  const [row] = store.exec("SELECT sequence_end FROM batches ORDER BY sequence_start DESC LIMIT 1");
+  return row === undefined ? 0 : integer(row["sequence_end"]);
+}
+
+/** When the next batch is due by itself, in milliseconds since the epoch; null while nothing is unsealed. */
+export function nextSealAt(store: SqlStore, limits: SealLimits): number | null {
+  if (isEmptyStore(store)) return null;
+  const sealed = sealedSequence(store);
+  const unsealed = headOf(store) - sealed;
+  if (unsealed === 0) return null;
+  if (unsealed >= limits.maxEvents) return 0;
+  const [oldest] = store.exec("SELECT sequenced_at FROM events WHERE sequence_number = ?", sealed + 1);
+  return integer(oldest?.["sequenced_at"]) + limits.maxAgeMs;
+}
+
+/** The batch that holds this number, or null when it is not sealed yet. */
+export function coveringBatch(store: SqlStore, sequenceNumber: number): Batch | null {
+  const batch = first(
+    store.exec(
+      `SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start <= ? ORDER BY sequence_start DESC LIMIT 1`,
+      sequenceNumber,
+    ),
+  );
+  return batch === null || batch.sequenceEnd < sequenceNumber ? null : batch;
+}
+
+export function readBatch(store: SqlStore, batchId: string): Batch | null {
+  if (isEmptyStore(store)) return null;
+  return first(store.exec(`SELECT ${BATCH_COLUMNS} FROM batches WHERE batch_id = ?`, uuidBytes(batchId)));
+}
+
+/** Batches that begin before a number, newest first. */
+export function listBatches(store: SqlStore, request: { readonly before: number; readonly limit: number }): BatchList {
+  if (isEmptyStore(store)) return { batches: [], hasMore: false };
+  const rows = store.exec(
+    `SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start < ? ORDER BY sequence_start DESC LIMIT ?`,
+    request.before,
+    request.limit + 1,
+  );
+  return { batches: rows.slice(0, request.limit).map(batchFromRow), hasMore: rows.length > request.limit };
+}
+
+/** The proof that a number lies in its sealed batch. Reads the batch's row alone, however long the stream is. */
+export function readProof(store: SqlStore, sequenceNumber: number, limits: SealLimits): ProofResult {
+  if (isEmptyStore(store) || sequenceNumber < 1 || sequenceNumber > headOf(store)) return { kind: "unknown_event" };
+  const batch = coveringBatch(store, sequenceNumber);
+  if (batch === null) return { kind: "not_yet_sealed", sealAt: nextSealAt(store, limits) ?? 0 };
+  const isMirrored = batch.sequenceEnd <= readMirrorState(store).mirroredSequence;
+  return { kind: "proof", proof: proofsIn(store, batch)(sequenceNumber), isMirrored };
+}
+
+/** As {@link readProof}, for the event with this id. */
+export function readProofOfEvent(store: SqlStore, eventId: string, limits: SealLimits): ProofResult {
+  if (isEmptyStore(store)) return { kind: "unknown_event" };
+  const [row] = store.exec("SELECT sequence_number FROM events WHERE event_id = ?", uuidBytes(eventId));
+  return row === undefined ? { kind: "unknown_event" } : readProof(store, integer(row["sequence_number"]), limits);
+}
+
+/** Proofs for numbers of any batches, each of whose trees is read once. Null for a number that is not sealed yet. */
+export function proofReader(store: SqlStore): (sequenceNumber: number) => InclusionProof | null {
+  const batches = new Map<number, (sequenceNumber: number) => InclusionProof>();
+  return (sequenceNumber) => {
+    const batch = coveringBatch(store, sequenceNumber);
+    if (batch === null) return null;
+    const proofOf = batches.get(batch.sequenceStart) ?? proofsIn(store, batch);
+    batches.set(batch.sequenceStart, proofOf);
+    return proofOf(sequenceNumber);
+  };
+}
+
+function proofsIn(store: SqlStore, batch: Batch): (sequenceNumber: number) => InclusionProof {
+  const leafCount = batch.sequenceEnd - batch.sequenceStart + 1;
+  const [row] = store.exec("SELECT tree FROM batches WHERE sequence_start = ?", batch.sequenceStart);
+  const tree = blob(row?.["tree"]);
+  return (sequenceNumber) => {
+    const leafIndex = sequenceNumber - batch.sequenceStart;
+    return { batch, sequenceNumber, leafIndex, ...pathInTree(tree, leafCount, leafIndex) };
+  };
+}
+
+function first([row]: readonly SqlRow[]): Batch | null {
+  return row === undefined ? null : batchFromRow(row);
+}

@@ -1,0 +1,106 @@
+import { type MirroredEvent, readMirroredBatch, readMirroredEvents } from "../mirror/mirrored-batches.ts";
+import type { Connection } from "../mirror/postgres.ts";
+import { readTip } from "../mirror/stream-tables.ts";
+import { isEmptyStore } from "../storage/migrate.ts";
+import type { SqlStore } from "../storage/sql-store.ts";
+import { equalBytes } from "../ves/index.ts";
+import { appendStamped } from "./append.ts";
+import { insertBatch } from "./batch-row.ts";
+import { latestBatch } from "./batches.ts";
+import type { Batch, RestoreRefusal, RestoreResult } from "./messages.ts";
+import { readMirrorState, updateMirrorState } from "./mirror-state.ts";
+import { readHead } from "./read.ts";
+import { buildBatch } from "./seal.ts";
+import type { StreamRef } from "./stream-ref.ts";
+import { packTree } from "./tree-blob.ts";
+
+/** One call restores for about this long, so that whoever asks sees progress and nothing runs into a time limit. */
+const STEP_MS = 2_000;
+
+/**
+ * Rebuilds an empty stream from what Postgres holds, batch by batch. Repeated until it answers "restored"; a call that is
+ * cut off is continued by the next. Until then the stream is frozen: it takes no writes.
+ *
+ * Nothing of a batch is taken over unless all of it verifies: every event is what its hashes say, its leaf is computed from
+ * its members, and the leaves lead to the batch's root and that to its state root. The numbers, entities and commands are
+ * then written by the code that wrote them first.
+ */
+export async function restoreStep(store: SqlStore, stream: StreamRef, connection: Connection): Promise<RestoreResult> {
+  const tip = await readTip(connection, stream);
+  if (tip.sequenceEnd === 0) return refused({ kind: "not_mirrored" });
+  if (tip.alteredAt !== null) {
+    return unverified(`rows were changed in Postgres by hand, the first at number ${tip.alteredAt}`);
+  }
+  const until = Date.now() + STEP_MS;
+  do {
+    const head = readHead(store);
+    if (head > 0 && !readMirrorState(store).isRestoring) return refused({ kind: "not_empty", head });
+    if (head === tip.sequenceEnd) return finish(store, head);
+    const batch = await readMirroredBatch(connection, stream, head + 1);
+    if (batch === null) return unverified(`Postgres holds no batch that begins at ${head + 1}`);
+    const events = await readMirroredEvents(connection, stream, batch);
+    const problem = restoreBatch(store, stream, batch, events, tip.sequenceEnd);
+    if (problem !== null) return unverified(problem);
+  } while (Date.now() < until);
+  return { kind: "restoring", restoredSequence: readHead(store), totalSequence: tip.sequenceEnd };
+}
+
+function refused(refusal: RestoreRefusal): RestoreResult {
+  return { kind: "refused", refusal };
+}
+
+function unverified(reason: string): RestoreResult {
+  return refused({ kind: "unverified", reason });
+}
+
+function finish(store: SqlStore, head: number): RestoreResult {
+  updateMirrorState(store, { mirroredSequence: head, frozenReason: null, isRestoring: false });
+  return { kind: "restored", restoredSequence: head, totalSequence: head };
+}
+
+/** Why the batch cannot be taken over, or null when it was. */
+export function restoreBatch(
+  store: SqlStore,
+  stream: StreamRef,
+  batch: Batch,
+  events: readonly MirroredEvent[],
+  totalSequence: number,
+): string | null {
+  const name = `batch ${batch.sequenceStart} to ${batch.sequenceEnd}`;
+  // Another restore may have been here while Postgres was read.
+  if (readHead(store) !== batch.sequenceStart - 1) return `${name} was restored by another call`;
+  if (events.some(({ place }, index) => place.sequenceNumber !== batch.sequenceStart + index)) {
+    return `${name}: its events are not numbered one after the other`;
+  }
+  const altered = events.find(({ event }) => !event.payloadIntact);
+  if (altered !== undefined) return `event ${altered.place.sequenceNumber}: its content is not what its hash says`;
+
+  const leaves = events.map(({ event, place }) => ({
+    sequenceNumber: place.sequenceNumber,
+    eventSigningHash: event.signingHash,
+    agentSignature: event.envelope.agent_signature,
+  }));
+  const previous = isEmptyStore(store) ? null : latestBatch(store);
+  const { batch: derived, tree } = buildBatch(stream, previous, leaves, batch.committedAt, batch.batchId);
+  if (derived.sequenceEnd !== batch.sequenceEnd) return `${name}: events are missing`;
+  if (!equalBytes(derived.merkleRoot, batch.merkleRoot)) return `${name}: its events do not lead to its Merkle root`;
+  if (!equalBytes(derived.prevStateRoot, batch.prevStateRoot)) return `${name}: it is not chained to the one before it`;
+  if (!equalBytes(derived.newStateRoot, batch.newStateRoot))
+    return `${name}: its state root is not the one that follows`;
+
+  return store.transaction(() => {
+    const rejection = appendStamped(
+      store,
+      events.map(({ event }) => event),
+      events.map(({ place }) => place),
+    );
+    if (rejection !== null) return `${name}: ${rejection.message}`;
+    insertBatch(store, derived, packTree(tree));
+    updateMirrorState(store, {
+      mirroredSequence: batch.sequenceEnd,
+      isRestoring: true,
+      frozenReason: `it is being restored from Postgres, ${batch.sequenceEnd} of ${totalSequence} events so far`,
+    });
+    return null;
+  });
+}

@@ -1,0 +1,123 @@
+import type { SealLimits } from "../settings.ts";
+import { MAX_BATCH_EVENTS } from "../settings.ts";
+import { isEmptyStore } from "../storage/migrate.ts";
+import { blob, integer, type SqlStore } from "../storage/sql-store.ts";
+import { leafHash, type MerkleTree, merkleTree, stateRoot, ZERO_32 } from "../ves/index.ts";
+import { BATCH_COLUMNS, batchFromRow, insertBatch } from "./batch-row.ts";
+import { latestBatch, nextSealAt, sealedSequence } from "./batches.ts";
+import { headOf } from "./head.ts";
+import type { Batch, CommitResult } from "./messages.ts";
+import { STORED_BYTES } from "./read.ts";
+import type { StreamRef } from "./stream-ref.ts";
+import { packTree } from "./tree-blob.ts";
+
+/**
+ * Payloads of one batch, so that whoever mirrors or restores it can hold it in memory. A single event may be longer than
+ * this, with its signatures, and is then a batch of its own.
+ */
+const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+
+/** Seals the next batch if it is due. Null when it is not. */
+export function sealDue(
+  store: SqlStore,
+  stream: StreamRef,
+  limits: SealLimits,
+  now: number,
+  batchId: string,
+): Batch | null {
+  const dueAt = nextSealAt(store, limits);
+  if (dueAt === null || dueAt > now) return null;
+  const start = sealedSequence(store) + 1;
+  const end = endWithinBytes(store, start, Math.min(headOf(store), start + limits.maxEvents - 1));
+  return seal(store, stream, end, now, batchId);
+}
+
+/**
+ * Seals exactly the range that is asked for. The same range again is answered with the batch it became; any other range
+ * must continue where the last batch ends, since batches neither skip nor repeat a number.
+ */
+export function commitRange(
+  store: SqlStore,
+  stream: StreamRef,
+  { start, end }: { readonly start: number; readonly end: number },
+  now: number,
+  batchId: string,
+): CommitResult {
+  const head = isEmptyStore(store) ? 0 : headOf(store);
+  if (end < start) throw new RangeError(`the range ends at ${end}, before its start ${start}`);
+  if (head === 0 || end > head) return { kind: "beyond_head", head };
+  const [row] = store.exec(`SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start = ?`, start);
+  if (row !== undefined) {
+    const batch = batchFromRow(row);
+    return batch.sequenceEnd === end ? { kind: "sealed", batch } : { kind: "other_end", batch };
+  }
+  const next = sealedSequence(store) + 1;
+  if (start !== next) return { kind: "not_next", next };
+  const largestEnd = endWithinBytes(store, start, Math.min(end, start + MAX_BATCH_EVENTS - 1));
+  if (largestEnd < end) return { kind: "too_large", largestEnd };
+  return { kind: "sealed", batch: seal(store, stream, end, now, batchId) };
+}
+
+/** What of an event its leaf is made from (VES 2.6). */
+export interface LeafParts {
+  readonly sequenceNumber: number;
+  readonly eventSigningHash: Uint8Array;
+  readonly agentSignature: Uint8Array;
+}
+
+/** The batch over these events, which follow on `previous`: their tree, its root, and the state root chained to the one before. */
+export function buildBatch(
+  stream: StreamRef,
+  previous: Batch | null,
+  events: readonly LeafParts[],
+  committedAt: number,
+  batchId: string,
+): { readonly batch: Batch; readonly tree: MerkleTree } {
+  const sequenceStart = (previous?.sequenceEnd ?? 0) + 1;
+  if (events.some(({ sequenceNumber }, index) => sequenceNumber !== sequenceStart + index)) {
+    throw new Error(`events are missing from ${sequenceStart} on`);
+  }
+  const tree = merkleTree(events.map((event) => leafHash({ ...stream, ...event })));
+  const chained = {
+    prevStateRoot: previous?.newStateRoot ?? ZERO_32,
+    merkleRoot: tree.root,
+    sequenceStart,
+    sequenceEnd: sequenceStart + events.length - 1,
+  };
+  const newStateRoot = stateRoot({ ...stream, ...chained, leafCount: events.length });
+  return { batch: { batchId, ...chained, newStateRoot, committedAt }, tree };
+}
+
+function seal(store: SqlStore, stream: StreamRef, end: number, now: number, batchId: string): Batch {
+  return store.transaction(() => {
+    const previous = latestBatch(store);
+    const events = store
+      .exec(
+        `SELECT sequence_number, event_signing_hash, agent_signature FROM events
+          WHERE sequence_number BETWEEN ? AND ? ORDER BY sequence_number`,
+        (previous?.sequenceEnd ?? 0) + 1,
+        end,
+      )
+      .map((row) => ({
+        sequenceNumber: integer(row["sequence_number"]),
+        eventSigningHash: blob(row["event_signing_hash"]),
+        agentSignature: blob(row["agent_signature"]),
+      }));
+    const { batch, tree } = buildBatch(stream, previous, events, now, batchId);
+    if (batch.sequenceEnd !== end) throw new Error(`events are missing up to ${end}`);
+    insertBatch(store, batch, packTree(tree));
+    return batch;
+  });
+}
+
+/** The last number of a batch from `start` on that ends at `end` or as much earlier as its payloads demand. */
+function endWithinBytes(store: SqlStore, start: number, end: number): number {
+  let bytes = 0;
+  const rows = store.exec(
+    `SELECT sequence_number, ${STORED_BYTES} AS bytes FROM events WHERE sequence_number BETWEEN ? AND ? ORDER BY sequence_number`,
+    start,
+    end,
+  );
+  const beyond = rows.findIndex((row, index) => (bytes += integer(row["bytes"])) > MAX_BATCH_BYTES && index > 0);
+  return beyond === -1 ? end : start + beyond - 1;
+}

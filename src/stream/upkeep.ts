@@ -1,0 +1,145 @@
+import { backoffMs } from "../mirror/backoff.ts";
+import { withPostgres } from "../mirror/postgres.ts";
+import { readTip } from "../mirror/stream-tables.ts";
+import type { SealLimits } from "../settings.ts";
+import { isEmptyStore } from "../storage/migrate.ts";
+import type { SqlStore } from "../storage/sql-store.ts";
+import { nextSealAt } from "./batches.ts";
+import type { AppendResult } from "./messages.ts";
+import { type MirrorState, readMirrorState, updateMirrorState } from "./mirror-state.ts";
+import { hasMirrorWork, mirrorSealedBatches } from "./mirroring.ts";
+import { sealDue } from "./seal.ts";
+import type { StreamRef } from "./stream-ref.ts";
+
+/** Batches sealed in one turn: 1,024 events take about 10 ms, and appends wait meanwhile. */
+const MAX_SEALS_PER_TURN = 4;
+/** While Postgres is written to, the alarm stands this far off: it fires only if the object is lost meanwhile. */
+const WATCHDOG_MS = 60_000;
+/** How often a frozen stream asks Postgres whether both agree again. */
+const FROZEN_RETRY_MS = 60_000;
+
+type AlarmStorage = Pick<DurableObjectStorage, "getAlarm" | "setAlarm" | "deleteAlarm">;
+
+/**
+ * What a stream does by itself: it seals what is due, mirrors what is sealed, and sets its alarm for what is due next.
+ *
+ * Everything follows from what is stored: how often this runs, and what became of an earlier run, does not matter. A
+ * second run beside the first finds its work done or under way. A stream with nothing to do has no alarm.
+ */
+export class Upkeep {
+  readonly #store: SqlStore;
+  readonly #stream: StreamRef;
+  readonly #limits: SealLimits;
+  readonly #alarms: AlarmStorage;
+  /** Null in a deployment without a mirror. */
+  readonly #hyperdrive: Hyperdrive | null;
+  /** When the alarm is set for, in milliseconds since the epoch; null: no alarm. */
+  #alarmAt: number | null = null;
+  /** When to look whether the mirroring that is under way has died, in milliseconds since the epoch. */
+  #watchdogAt = 0;
+  /** Settles when what is being mirrored now is, or has failed; null while nothing is. */
+  #mirroring: Promise<void> | null = null;
+
+  constructor(parts: {
+    readonly store: SqlStore;
+    readonly stream: StreamRef;
+    readonly limits: SealLimits;
+    readonly alarms: AlarmStorage;
+    readonly hyperdrive: Hyperdrive | null;
+  }) {
+    this.#store = parts.store;
+    this.#stream = parts.stream;
+    this.#limits = parts.limits;
+    this.#alarms = parts.alarms;
+    this.#hyperdrive = parts.hyperdrive;
+  }
+
+  /** Finds out what is due, whatever became of the alarm of an earlier instance. */
+  async resume(): Promise<void> {
+    this.#alarmAt = await this.#alarms.getAlarm();
+    this.schedule();
+  }
+
+  /** To be called when the alarm fires. */
+  run(): void {
+    // A fired alarm is used up. Should this run end half-way, the next one is set already.
+    this.#alarmAt = null;
+    this.#watchdogAt = Date.now() + WATCHDOG_MS;
+    this.#setAlarm(this.#watchdogAt);
+    const { frozenReason, retryAt } = readMirrorState(this.#store);
+    if (frozenReason === null) this.#sealDue();
+    if ((retryAt ?? 0) <= Date.now()) void this.mirror();
+    this.schedule();
+  }
+
+  /** Sets the alarm for what is due next. To be called, in the same turn, after every change of the log. */
+  schedule(): void {
+    if (isEmptyStore(this.#store)) return;
+    const state = readMirrorState(this.#store);
+    const sealAt = state.frozenReason === null ? nextSealAt(this.#store, this.#limits) : null;
+    const mirrorAt = this.#nextMirroringAt(state);
+    this.#setAlarm(sealAt === null || mirrorAt === null ? (sealAt ?? mirrorAt) : Math.min(sealAt, mirrorAt));
+  }
+
+  /** Mirrors until nothing is left to mirror, or it fails. One run at a time: a second call joins the first. */
+  mirror(): Promise<void> {
+    const hyperdrive = this.#hyperdrive;
+    if (hyperdrive === null || !hasMirrorWork(this.#store, readMirrorState(this.#store))) return Promise.resolve();
+    if (this.#mirroring === null) this.#watchdogAt = Date.now() + WATCHDOG_MS;
+    this.#mirroring ??= this.#mirrorThrough(hyperdrive).finally(() => {
+      this.#mirroring = null;
+      this.schedule();
+    });
+    return this.#mirroring;
+  }
+
+  /**
+   * Whether a stream that its tenant knows, and that is empty, must not begin at 1: it may have been lost, and Postgres
+   * holds batches of it or cannot say. Null when nothing speaks against it.
+   */
+  async problemOfBeginning(): Promise<AppendResult | null> {
+    if (this.#hyperdrive === null) return null;
+    try {
+      const { sequenceEnd } = await withPostgres(this.#hyperdrive, (connection) => readTip(connection, this.#stream));
+      if (sequenceEnd === 0) return null;
+      const reason = `this stream is empty and Postgres holds its events up to ${sequenceEnd}: restore it`;
+      return { kind: "frozen", reason };
+    } catch (error) {
+      console.error(`Postgres could not be asked whether the stream was lost: ${String(error)}`);
+      return { kind: "unavailable", cause: "mirror" };
+    }
+  }
+
+  async #mirrorThrough(hyperdrive: Hyperdrive): Promise<void> {
+    try {
+      await withPostgres(hyperdrive, (connection) => mirrorSealedBatches(this.#store, this.#stream, connection));
+      const isFrozen = readMirrorState(this.#store).frozenReason !== null;
+      updateMirrorState(this.#store, { failures: 0, retryAt: isFrozen ? Date.now() + FROZEN_RETRY_MS : null });
+    } catch (error) {
+      const failures = readMirrorState(this.#store).failures + 1;
+      const retryAt = Date.now() + backoffMs(failures);
+      console.error(`mirroring failed, attempt ${failures}; repeated in ${retryAt - Date.now()} ms: ${String(error)}`);
+      updateMirrorState(this.#store, { failures, retryAt });
+    }
+  }
+
+  #sealDue(): void {
+    for (let sealed = 0; sealed < MAX_SEALS_PER_TURN; sealed++) {
+      const batch = sealDue(this.#store, this.#stream, this.#limits, Date.now(), crypto.randomUUID());
+      if (batch === null) return;
+    }
+  }
+
+  #nextMirroringAt(state: MirrorState): number | null {
+    if (this.#hyperdrive === null || !hasMirrorWork(this.#store, state)) return null;
+    return this.#mirroring === null ? (state.retryAt ?? 0) : this.#watchdogAt;
+  }
+
+  /** Not waited for: it is part of the turn's commit, and the output gate holds every answer until that is on disk. */
+  #setAlarm(at: number | null): void {
+    if (at === this.#alarmAt) return;
+    this.#alarmAt = at;
+    // What is overdue fires at once.
+    void (at === null ? this.#alarms.deleteAlarm() : this.#alarms.setAlarm(Math.max(at, Date.now())));
+  }
+}

@@ -1,0 +1,46 @@
+import type { Connection } from "../mirror/postgres.ts";
+import { type RegistryRows, upsertRegistryRows } from "../mirror/registry-tables.ts";
+import { isEmptyStore } from "../storage/migrate.ts";
+import { integerOrNull, type SqlStore, text } from "../storage/sql-store.ts";
+
+/** Rows of one statement: some 300 bytes each. */
+const MAX_ROWS = 1_000;
+
+const STORES = `
+  SELECT json_group_array(json_object('store_id', hex(store_id), 'created_at', created_at)) AS rows
+    FROM stores WHERE store_id IN (SELECT store_id FROM unmirrored WHERE id <= ? AND store_id IS NOT NULL)`;
+const AGENTS = `
+  SELECT json_group_array(json_object('agent_id', hex(agent_id))) AS rows
+    FROM (SELECT DISTINCT agent_id FROM unmirrored WHERE id <= ? AND agent_id IS NOT NULL)`;
+const KEYS = `
+  SELECT json_group_array(json_object('agent_id', hex(agent_id), 'key_id', key_id, 'public_key', '\\x' || hex(public_key),
+           'created_at', created_at, 'valid_from', valid_from, 'valid_to', valid_to, 'revoked_at', revoked_at)) AS rows
+    FROM agent_keys
+   WHERE (agent_id, key_id) IN (SELECT agent_id, key_id FROM unmirrored WHERE id <= ? AND key_id IS NOT NULL)`;
+
+export function hasUnmirrored(store: SqlStore): boolean {
+  return !isEmptyStore(store) && store.exec("SELECT 1 FROM unmirrored LIMIT 1").length > 0;
+}
+
+/**
+ * Writes to Postgres what has changed since it was last written there. What is written is the present state and not the
+ * change, so that it may be written twice, and the order does not matter.
+ *
+ * @throws when Postgres fails: what was under way is written again
+ */
+export async function mirrorRegistry(store: SqlStore, tenantId: string, connection: Connection): Promise<void> {
+  for (let last = lastOfPiece(store); last !== null; last = lastOfPiece(store)) {
+    await upsertRegistryRows(connection, tenantId, rowsUpTo(store, last));
+    store.exec("DELETE FROM unmirrored WHERE id <= ?", last);
+  }
+}
+
+function lastOfPiece(store: SqlStore): number | null {
+  const [row] = store.exec(`SELECT MAX(id) AS id FROM (SELECT id FROM unmirrored ORDER BY id LIMIT ${MAX_ROWS})`);
+  return integerOrNull(row?.["id"]);
+}
+
+function rowsUpTo(store: SqlStore, last: number): RegistryRows {
+  const rows = (query: string): string => text(store.exec(query, last)[0]?.["rows"]);
+  return { stores: rows(STORES), agents: rows(AGENTS), keys: rows(KEYS) };
+}
