@@ -48,10 +48,27 @@ export function requirePermission(
   }
 }
 
+/**
+ * Passes when the principal has at least one of the permissions, whatever it has it for. For what concerns no one tenant,
+ * and for what finds out by itself which tenant it concerns.
+ *
+ * @throws RequestError INSUFFICIENT_PERMISSIONS
+ */
+export function requireFlag({ permissions }: Principal, ...anyOf: readonly Permission[]): void {
+  if (anyOf.some((permission) => permissions[permission])) return;
+  const names = anyOf.join(" or ");
+  throw forbidden(`${names.charAt(0).toUpperCase()}${names.slice(1)} permission required`);
+}
+
 /** Passes for the agent's own credential and for administrators of its tenant. */
 export function requireAgentOrAdmin(principal: Principal, tenantId: string, agentId: string): void {
   const isOwn = principal.agentId === agentId && principal.tenantId === tenantId;
   if (!isOwn) requirePermission(principal, "admin", tenantId);
+}
+
+/** Passes for the administrator of the whole deployment only. */
+export function requireBootstrapAdmin(principal: Principal): void {
+  if (principal.tenantId !== null) throw forbidden("Bootstrap administrator required");
 }
 
 export function forbidden(message: string): RequestError {

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { configOf } from "../config.ts";
 import { RequestError } from "../errors.ts";
 import { agentKeyEndpoints } from "./agent-keys.ts";
+import { commitmentEndpoints } from "./commitments.ts";
 import { cursorEndpoints } from "./cursors.ts";
 import { policyEndpoints } from "./policies.ts";
 import { apiKeyEndpoints } from "./api-keys.ts";
@@ -9,9 +10,15 @@ import type { AppEnv } from "./context.ts";
 import { docsPage } from "./docs-page.ts";
 import { type Endpoint, mount } from "./endpoint.ts";
 import { errorResponse } from "./error-response.ts";
+import { healthEndpoints } from "./health.ts";
 import { ingestEndpoints } from "./ingest.ts";
+import { legacyCommitmentEndpoints } from "./legacy-commitments.ts";
+import { legacyProofEndpoints } from "./legacy-proofs.ts";
 import { legacyStreamEndpoints } from "./legacy-streams.ts";
+import { metricsEndpoints } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
+import { proofEndpoints } from "./proofs.ts";
+import { restoreEndpoints } from "./restore.ts";
 import { sequencerEndpoints } from "./sequencer.ts";
 import { streamEndpoints } from "./streams.ts";
 
@@ -19,12 +26,19 @@ import { streamEndpoints } from "./streams.ts";
 export const endpoints: readonly Endpoint[] = [
   ...ingestEndpoints,
   ...streamEndpoints,
+  ...commitmentEndpoints,
+  ...proofEndpoints,
   ...agentKeyEndpoints,
   ...apiKeyEndpoints,
   ...policyEndpoints,
   ...cursorEndpoints,
   ...sequencerEndpoints,
+  ...restoreEndpoints,
+  ...healthEndpoints,
+  ...metricsEndpoints,
   ...legacyStreamEndpoints,
+  ...legacyCommitmentEndpoints,
+  ...legacyProofEndpoints,
 ];
 
 /** A caller's request id is taken over when it is a plain token, so that nothing else gets into logs and headers. */

@@ -22,6 +22,10 @@ export interface EndpointDefinition<Params, Query, Body> {
   readonly query?: Query;
   readonly body?: Body;
   readonly response: z.ZodType;
+  /** Of what a 200 answers with; JSON when absent. */
+  readonly mediaType?: string;
+  /** What a 200 answers with never changes: `handle` answers through `immutable`. */
+  readonly isImmutable?: true;
   /** The error statuses this route has beside those that every route of its kind has. */
   readonly errors?: readonly number[];
   /** The path that replaces this one, for routes of the old family. */

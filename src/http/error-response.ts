@@ -1,4 +1,4 @@
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../settings.ts";
 import { ERROR_CODES, RequestError, unavailable } from "../errors.ts";
 import type { AppContext } from "./context.ts";
 

@@ -3,20 +3,10 @@ import { ingest, type Ingested } from "../ingest/ingest.ts";
 import { issueReceipt } from "../ingest/receipt.ts";
 import { requireSignatures, type Submission, submissionOf, submissionSchema } from "../ingest/submission.ts";
 import { tally } from "../ingest/tally.ts";
-import { fromHex, type Receipt, toBase64, toHex } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
-import { head, receiptResponse, uuidText } from "./schemas.ts";
-
-const plainReceipt = z
-  .object({
-    event_id: uuidText,
-    sequence_number: z.int().min(1),
-    payload_hash: z.string(),
-    merkle_proof: z.null().describe("Present once the event's batch is sealed"),
-    sequencer_signature: z.string().describe("base64"),
-  })
-  .meta({ id: "PlainReceipt" });
+import { plainReceiptJson, plainReceiptResponse, receiptJson, receiptResponse } from "./receipt-json.ts";
+import { head, uuidText } from "./schemas.ts";
 
 const rejection = z
   .object({
@@ -36,7 +26,7 @@ const ingestResponse = z
     sequenceEnd: z.int().nullable(),
     headSequence: head,
     rejections: z.array(rejection).optional(),
-    receipts: z.array(z.union([receiptResponse, plainReceipt])).optional(),
+    receipts: z.array(z.union([receiptResponse, plainReceiptResponse])).optional(),
   })
   .meta({ id: "IngestResponse" });
 
@@ -126,31 +116,24 @@ function rejectionsOf(events: Ingested["events"]): z.output<typeof rejection>[] 
     .map(({ id, rejection: { reason, message } }) => ({ eventId: id, event_id: id, reason, message }));
 }
 
+type AnyReceipt = z.output<typeof receiptResponse> | z.output<typeof plainReceiptResponse>;
+
 /** Replays first, then new events, each in request order. */
 async function receiptsOf(
   events: Ingested["events"],
   { stream, isPlainForm }: Submission,
   c: AppContext,
-): Promise<(Receipt | z.output<typeof plainReceipt>)[]> {
-  const receipts: (Receipt | z.output<typeof plainReceipt>)[] = [];
+): Promise<AnyReceipt[]> {
+  const receipts: AnyReceipt[] = [];
   for (const kind of ["replayed", "accepted"] as const) {
     for (const { event, outcome } of events) {
       if (outcome.kind !== kind) continue;
       const { event_id: eventId, payload_plain_hash: payloadHash } = event.envelope;
       const signed = { eventId, signingHash: event.signingHash };
       const receipt = await issueReceipt(c.get("config").receiptKeys, stream, signed, outcome.place);
-      receipts.push(isPlainForm ? plainReceiptOf(receipt, payloadHash) : receipt);
+      const proof = outcome.kind === "replayed" ? outcome.proof : null;
+      receipts.push(isPlainForm ? plainReceiptJson(receipt, payloadHash, proof) : receiptJson(receipt, proof));
     }
   }
   return receipts;
-}
-
-function plainReceiptOf(receipt: Receipt, payloadHash: Uint8Array): z.output<typeof plainReceipt> {
-  return {
-    event_id: receipt.eventId,
-    sequence_number: receipt.sequenceNumber,
-    payload_hash: toHex(payloadHash),
-    merkle_proof: null,
-    sequencer_signature: toBase64(fromHex(receipt.sequencerSignature)),
-  };
 }

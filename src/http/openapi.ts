@@ -33,6 +33,8 @@ export interface OpenApiDocument {
 const DESCRIPTION = `Numbers signed events of commerce agents, one gap-free log for each (tenant, store), and answers with
 signed receipts (VES v1.0). Every error has the same form; its code tells programs what to do, its message people.`;
 
+const NOT_MODIFIED = { 304: { description: "The caller has it already, by the If-None-Match that was sent" } };
+
 const errorSchema = z
   .object({
     error: z.object({
@@ -88,7 +90,11 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
         ],
         ...(route.body && { requestBody: { required: true, content: json(jsonSchema(route.body, "input")) } }),
         responses: {
-          200: { description: "Success", content: json(jsonSchema(route.response, "output")) },
+          200: {
+            description: "Success",
+            content: { [route.mediaType ?? "application/json"]: { schema: jsonSchema(route.response, "output") } },
+          },
+          ...(route.isImmutable ? NOT_MODIFIED : {}),
           ...Object.fromEntries(errors),
         },
       },

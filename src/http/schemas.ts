@@ -54,6 +54,7 @@ export const sequenceNumber = z.int().min(1).meta({ description: "Place in the s
 export const head = z.int().min(0).meta({ description: "Highest number given so far; 0 for an unknown stream" });
 export const hexText = z.string().meta({ description: "Lowercase hex without 0x" });
 export const hex0xText = z.string().meta({ description: "Lowercase hex with 0x" });
+export const byteValues = z.array(z.int().min(0).max(255)).meta({ description: "Bytes, each as a number" });
 export const timeText = z.string().meta({ description: "RFC 3339 time" });
 export const uuidText = z.string().meta({ description: "UUID, lowercase and hyphenated" });
 
@@ -61,20 +62,6 @@ export const uuidText = z.string().meta({ description: "UUID, lowercase and hyph
 export function timeOrNull(ms: number | null): string | null {
   return ms === null ? null : toRfc3339Offset(ms);
 }
-
-/** A sequencer's receipt, as answered. */
-export const receiptResponse = z
-  .object({
-    sequencerId: uuidText,
-    eventId: uuidText,
-    sequenceNumber,
-    sequencedAt: timeText,
-    receiptHash: hexText.describe("SHA-256 over tenant, store, event id, number and signing hash (VES 2.7), hex"),
-    signatureAlg: z.string().describe("ed25519"),
-    sequencerSignature: hexText.describe("Ed25519 over the 32 bytes of receiptHash, hex"),
-    sequencerKeyVersion: z.int().describe("Which of GET /api/v1/sequencer/keys signed"),
-  })
-  .meta({ id: "Receipt" });
 
 const envelopeMembers = {
   ves_version: z.int(),

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { requirePermission } from "../access/principal.ts";
+import { type Permission, requirePermission } from "../access/principal.ts";
 import { RequestError } from "../errors.ts";
-import type { EntityHistory, EventPage, PageRequest, SequencedEvent } from "../stream/messages.ts";
+import type { EntityHistory, EventPage, PageRequest, SequencedEvent, StreamState } from "../stream/messages.ts";
 import { type StreamStub, streamStub } from "../stream/stream-client.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import { storeExists } from "../tenant/agent-directory.ts";
@@ -15,13 +15,14 @@ import { entityIdParam, entityTypeParam, limitParam, numberParam, streamQuery } 
 
 /** Rows of a page of events, and of an entity's history, unless another number is asked for. */
 export const DEFAULT_LIMIT = 100;
-const MAX_EVENTS = 1_000;
+export const MAX_EVENTS = 1_000;
 const MAX_HISTORY = 100;
 /** How often a reader waiting for the first event of a store looks whether the store exists by now. */
 const UNKNOWN_STORE_POLL_MS = 500;
 
 const NO_EVENTS: EventPage = { events: [], nextSequence: 1, head: 0 };
 const NO_HISTORY: EntityHistory = { events: [], total: 0 };
+const NO_STATE: StreamState = { head: 0, latestBatch: null, mirroredSequence: 0, frozenReason: null };
 
 export const fromParam = numberParam(0, Number.MAX_SAFE_INTEGER).optional();
 
@@ -56,7 +57,7 @@ export function historyCounts(history: EntityHistory, offset: number, entity: z.
   };
 }
 
-type StreamQuery = z.output<typeof streamQuery>;
+export type StreamQuery = z.output<typeof streamQuery>;
 
 export function streamOf(query: StreamQuery): StreamRef {
   return { tenantId: query.tenant_id, storeId: query.store_id };
@@ -65,15 +66,25 @@ export function streamOf(query: StreamQuery): StreamRef {
 /**
  * The stream's object, or null for a store that was never written to: asking its object would create it here, near a
  * reader, where its first writer should place it.
+ *
+ * @throws RequestError INSUFFICIENT_PERMISSIONS
  */
-async function readableStream(c: AppContext, query: StreamQuery): Promise<StreamStub | null> {
-  requirePermission(c.get("principal"), "read", query.tenant_id, query.store_id);
-  const exists = await storeExists(c.env, query.tenant_id, query.store_id);
-  return exists ? streamStub(c.env, streamOf(query)) : null;
+export async function existingStream(
+  c: AppContext,
+  stream: StreamRef,
+  permission: Permission = "read",
+): Promise<StreamStub | null> {
+  requirePermission(c.get("principal"), permission, stream.tenantId, stream.storeId);
+  const exists = await storeExists(c.env, stream.tenantId, stream.storeId);
+  return exists ? streamStub(c.env, stream) : null;
 }
 
 export async function readHead(c: AppContext, query: StreamQuery): Promise<number> {
-  return (await readableStream(c, query))?.head() ?? 0;
+  return (await existingStream(c, streamOf(query)))?.head() ?? 0;
+}
+
+export async function readState(c: AppContext, query: StreamQuery): Promise<StreamState> {
+  return (await existingStream(c, streamOf(query)))?.state() ?? NO_STATE;
 }
 
 export async function readPage(
@@ -82,10 +93,10 @@ export async function readPage(
   { waitMs, ...page }: PageRequest & { readonly waitMs: number },
 ): Promise<EventPage> {
   const deadline = Date.now() + waitMs;
-  let stream = await readableStream(c, query);
+  let stream = await existingStream(c, streamOf(query));
   while (stream === null && Date.now() < deadline) {
     await scheduler.wait(Math.min(UNKNOWN_STORE_POLL_MS, deadline - Date.now()));
-    stream = await readableStream(c, query);
+    stream = await existingStream(c, streamOf(query));
   }
   if (stream === null) return { ...NO_EVENTS, nextSequence: Math.max(1, page.from) };
   const remaining = deadline - Date.now();
@@ -93,7 +104,7 @@ export async function readPage(
 }
 
 export async function readEvent(c: AppContext, query: StreamQuery, eventId: string): Promise<SequencedEvent> {
-  const stream = await readableStream(c, query);
+  const stream = await existingStream(c, streamOf(query));
   const event = (await stream?.event(eventId)) ?? null;
   if (event === null) throw new RequestError("EVENT_NOT_FOUND", `Event ${eventId} is not in this stream`);
   return event;
@@ -104,7 +115,7 @@ export async function readHistory(
   query: z.output<typeof entityQuery>,
   entity: z.output<typeof entityParams>,
 ): Promise<EntityHistory> {
-  const stream = await readableStream(c, query);
+  const stream = await existingStream(c, streamOf(query));
   if (stream === null) return NO_HISTORY;
   const limit = query.limit || MAX_HISTORY;
   return stream.entityHistory({ type: entity.entity_type, id: entity.entity_id, offset: query.from ?? 0, limit });

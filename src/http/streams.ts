@@ -1,8 +1,10 @@
 import { z } from "zod";
-import { issueReceipt } from "../ingest/receipt.ts";
 import { toHex, uuidField, ZERO_32 } from "../ves/index.ts";
+import { commitmentJson, commitmentResponse } from "./commitment-json.ts";
 import { endpoint } from "./endpoint.ts";
 import { envelopeJson } from "./event-json.ts";
+import { readProofIfSealed } from "./proof-reads.ts";
+import { receiptJson, receiptOf, receiptResponse } from "./receipt-json.ts";
 import {
   entityTypeParam,
   envelopeResponse,
@@ -10,7 +12,6 @@ import {
   head,
   hexText,
   numberParam,
-  receiptResponse,
   streamQuery,
   timeText,
 } from "./schemas.ts";
@@ -24,9 +25,9 @@ import {
   historyMembers,
   pageQuery,
   readEvent,
-  readHead,
   readHistory,
   readPage,
+  readState,
   streamOf,
 } from "./stream-reads.ts";
 
@@ -40,6 +41,7 @@ const vesPageQuery = pageQuery.extend({
   wait: numberParam(0, MAX_WAIT_SECONDS)
     .optional()
     .describe("Seconds to wait for an event when there is none yet, at most 30"),
+  receipts: z.enum(["true", "false"]).optional().describe("With true, each row carries the event's receipt"),
 });
 
 const headResponse = z.object({
@@ -47,11 +49,18 @@ const headResponse = z.object({
   sealed_sequence: z.int().describe("Events up to here lie in sealed batches"),
   anchored_sequence: z.int().describe("Events up to here are anchored on chain"),
   state_root: hexText.describe("State root of the latest sealed batch; zeros before the first"),
-  latest_commitment: z.null().describe("The latest sealed batch"),
+  latest_commitment: commitmentResponse.nullable().describe("The latest sealed batch"),
+  mirrored_sequence: z.int().describe("Events up to here are in Postgres too"),
+  frozen: z.string().nullable().describe("Why the stream takes no writes; null when it does"),
 });
 
 const eventsResponse = z.object({
-  events: z.array(z.object({ envelope: envelopeResponse })),
+  events: z.array(
+    z.object({
+      envelope: envelopeResponse,
+      receipt: receiptResponse.optional().describe("Without its proof, which has routes of its own"),
+    }),
+  ),
   count: z.int(),
   next_sequence: z.int().describe("Where to continue"),
   head_sequence: head,
@@ -85,13 +94,18 @@ export const streamEndpoints = [
     summary: "The stream's head",
     query: streamQuery,
     response: headResponse,
-    handle: async (c, { query }) => ({
-      head_sequence: await readHead(c, query),
-      sealed_sequence: 0,
-      anchored_sequence: 0,
-      state_root: toHex(ZERO_32),
-      latest_commitment: null,
-    }),
+    handle: async (c, { query }) => {
+      const { head: headSequence, latestBatch: batch, mirroredSequence, frozenReason } = await readState(c, query);
+      return {
+        head_sequence: headSequence,
+        sealed_sequence: batch?.sequenceEnd ?? 0,
+        anchored_sequence: 0,
+        state_root: toHex(batch?.newStateRoot ?? ZERO_32),
+        latest_commitment: batch === null ? null : commitmentJson({ stream: streamOf(query), batch }),
+        mirrored_sequence: mirroredSequence,
+        frozen: frozenReason,
+      };
+    },
   }),
   endpoint({
     method: "GET",
@@ -111,8 +125,14 @@ export const streamEndpoints = [
         agentId: query.agent_id,
         waitMs: (query.wait ?? 0) * 1_000,
       });
+      const withReceipts = query.receipts === "true";
       return {
-        events: page.events.map((event) => ({ envelope: envelopeJson(event) })),
+        events: await Promise.all(
+          page.events.map(async (event) => ({
+            envelope: envelopeJson(event),
+            ...(withReceipts ? { receipt: await receiptOf(c, streamOf(query), event) } : {}),
+          })),
+        ),
         count: page.events.length,
         next_sequence: page.nextSequence,
         head_sequence: page.head,
@@ -138,15 +158,17 @@ export const streamEndpoints = [
     method: "GET",
     path: "/api/v1/ves/receipts/{event_id}",
     tag: "Events",
-    summary: "The receipt of an event, the same as when it was accepted",
+    summary: "The receipt of an event, the same as when it was accepted, and the proof of it once its batch is sealed",
     params: eventParams,
     query: streamQuery,
     response: receiptResponse,
     errors: [404],
     handle: async (c, { params, query }) => {
-      const event = await readEvent(c, query, params.event_id);
-      const signed = { eventId: event.envelope.event_id, signingHash: event.signingHash };
-      return issueReceipt(c.get("config").receiptKeys, streamOf(query), signed, event);
+      const [event, proof] = await Promise.all([
+        readEvent(c, query, params.event_id),
+        readProofIfSealed(c, params.event_id, query),
+      ]);
+      return receiptJson(await receiptOf(c, streamOf(query), event), proof);
     },
   }),
   endpoint({

@@ -17,7 +17,7 @@ import {
   url,
   textOf,
 } from "./harness.ts";
-import { everyRoute } from "./routes.ts";
+import { everyRoute, type Route } from "./routes.ts";
 
 /** What an answer says, but for what differs from request to request. */
 function said({ status, text, headers }: Reply): string {
@@ -143,8 +143,10 @@ describe("every route that is not public", () => {
     await accept(signer, stored);
     const unknown = { ...signer, tenantId: crypto.randomUUID(), storeId: crypto.randomUUID() };
     const admin = await mint({ tenantId: crypto.randomUUID(), agentId: signer.agentId }, { admin: true });
-    const existing = await everyRoute(signer, textOf(stored, "event_id"));
-    const missing = await everyRoute(unknown, crypto.randomUUID());
+    const scoped = async (of: typeof signer, eventId: string) =>
+      (await everyRoute(of, eventId)).filter(({ isUnscoped, isBootstrap }) => !isUnscoped && !isBootstrap);
+    const existing = await scoped(signer, textOf(stored, "event_id"));
+    const missing = await scoped(unknown, crypto.randomUUID());
     for (const [index, route] of existing.entries()) {
       const other = missing[index];
       if (other === undefined) throw new Error("the same routes");
@@ -160,10 +162,22 @@ describe("every route that is not public", () => {
     const signer = await newAgent();
     const key = await mint(signer);
     const routes = (await everyRoute(signer, crypto.randomUUID())).filter(({ isAdmin }) => isAdmin);
-    expect(routes).toHaveLength(5);
+    expect(routes).toHaveLength(7);
     for (const { method, path, body } of routes) {
       expectError(await call(method, path, { key, body }), "INSUFFICIENT_PERMISSIONS", "Admin permission required");
     }
+  });
+
+  it("gives tenants' administrators nothing that is for the bootstrap administrator", async () => {
+    const signer = await newAgent();
+    const key = await mint(signer, { admin: true });
+    const routes = (await everyRoute(signer, crypto.randomUUID())).filter(({ isBootstrap }) => isBootstrap);
+    expect(routes).toHaveLength(1);
+    for (const { method, path, body } of routes) {
+      const reply = await call(method, path, { key, body });
+      expectError(reply, "INSUFFICIENT_PERMISSIONS", "Bootstrap administrator required");
+    }
+    await expectNothingStored(signer);
   });
 
   it("keeps a read-only credential from writing", async () => {
@@ -172,6 +186,10 @@ describe("every route that is not public", () => {
     const wire = await event(signer);
     for (const path of ["/api/v1/ves/events/ingest", "/api/v1/events/ingest"]) {
       expectError(await ingest(signer, [wire], { key, path }), "INSUFFICIENT_PERMISSIONS", "Write permission required");
+    }
+    for (const path of ["/api/v1/ves/commitments", "/api/v1/commitments"]) {
+      const body = { tenantId: signer.tenantId, storeId: signer.storeId, sequenceStart: 1, sequenceEnd: 1 };
+      expectError(await call("POST", path, { key, body }), "INSUFFICIENT_PERMISSIONS", "Write permission required");
     }
     await expectNothingStored(signer);
     expect((await call("GET", url("/api/v1/ves/head", streamQuery(signer)), { key })).status).toBe(200);
@@ -184,10 +202,10 @@ describe("every route that is not public", () => {
     await accept(signer, stored);
     const own = { ...signer, storeId: crypto.randomUUID() };
     const key = await mint(signer, { storeIds: [own.storeId] });
-    const forStore = (path: string): boolean => path.includes("store_id") || path.includes("ingest");
-    for (const { method, path, body } of (await everyRoute(signer, textOf(stored, "event_id"))).filter((route) =>
-      forStore(route.path),
-    )) {
+    const forStore = ({ method, path }: Route): boolean =>
+      path.includes("store_id") || path.includes("ingest") || (method === "POST" && path.endsWith("/commitments"));
+    const routes = (await everyRoute(signer, textOf(stored, "event_id"))).filter(forStore);
+    for (const { method, path, body } of routes) {
       expectError(await call(method, path, { key, body }), "INSUFFICIENT_PERMISSIONS", "Store access denied");
     }
     const cursor = { tenantId: signer.tenantId, storeId: signer.storeId, sequenceNumber: 0 };

@@ -1,9 +1,10 @@
-import { runInDurableObject } from "cloudflare:test";
+import { createExecutionContext, runInDurableObject, waitOnExecutionContext } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
 import { type Fact, newSigner, signEvent, type Signer } from "../../../scripts/lib/signer.ts";
 import { ERROR_CODES, type ErrorCode } from "../../../src/errors.ts";
 import { createApp, endpoints } from "../../../src/http/app.ts";
+import type { Endpoint } from "../../../src/http/endpoint.ts";
 import { openApiDocument } from "../../../src/http/openapi.ts";
 import { streamObjectName } from "../../../src/stream/stream-ref.ts";
 import {
@@ -20,6 +21,8 @@ import {
 /** What BOOTSTRAP_ADMIN_API_KEY is set to for the tests. */
 export const ADMIN = "dev_admin_key";
 export const ORIGIN = "https://sequencer.test";
+/** The `cache-control` of answers that never change. */
+const IMMUTABLE = "private, max-age=31536000, immutable";
 
 /** A JSON object whose members a test may change at will. */
 export type Wire = Record<string, JsonValue | undefined>;
@@ -32,8 +35,8 @@ export interface Call {
   readonly body?: unknown;
   /** Sent as it is. */
   readonly raw?: BodyInit;
-  /** Settings of the deployment that differ from those of the other tests. */
-  readonly settings?: Readonly<Record<string, string>>;
+  /** Settings and bindings of the deployment that differ from those of the other tests. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export interface Reply<Body = unknown> {
@@ -45,7 +48,8 @@ export interface Reply<Body = unknown> {
 
 /**
  * Calls the Worker, and checks on each answer what all answers must have: the security headers, the request id, the one
- * form of errors, and in an answer of 200 exactly the members that its endpoint documents.
+ * form of errors, that nobody keeps it but where it never changes, and in an answer of 200 exactly the members that its
+ * endpoint documents.
  */
 export async function call<Body = unknown>(method: string, path: string, given: Call = {}): Promise<Reply<Body>> {
   const requestId = `test-${crypto.randomUUID()}`;
@@ -68,18 +72,28 @@ export async function call<Body = unknown>(method: string, path: string, given: 
   expect(response.headers.get("x-request-id")).toBe(requestId);
   expect(response.headers.get("x-content-type-options")).toBe("nosniff");
   expect(response.headers.get("x-frame-options")).toBe("DENY");
-  expect(response.headers.get("cache-control")).toBe("no-store");
+  const endpoint = endpointOf(method, path);
+  const mayBeKept = endpoint?.isImmutable === true && (response.status === 200 || response.status === 304);
+  // Which of the two it is depends on whether its batch is mirrored by then.
+  expect(["no-store", ...(mayBeKept ? [IMMUTABLE] : [])]).toContain(response.headers.get("cache-control"));
   expect(response.status).not.toBe(500);
   const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
   const body = (isJson && text !== "" ? JSON.parse(text) : text) as Body;
   if (response.status >= 400) checkErrorForm(response, body, requestId);
-  checkDocumented(method, path, response.status, body);
+  if (endpoint !== undefined) checkDocumented(endpoint, response.status, body);
   return { status: response.status, headers: response.headers, text, body };
 }
 
-function deployedWith(settings: Readonly<Record<string, string>>): { fetch: (request: Request) => Promise<Response> } {
+function deployedWith(settings: Readonly<Record<string, unknown>>): { fetch: (request: Request) => Promise<Response> } {
   const app = createApp();
-  return { fetch: async (request) => app.fetch(request, { ...env, ...settings }) };
+  return {
+    fetch: async (request) => {
+      const context = createExecutionContext();
+      const response = await app.fetch(request, { ...env, ...settings }, context);
+      await waitOnExecutionContext(context);
+      return response;
+    },
+  };
 }
 
 function checkErrorForm(response: Response, body: unknown, requestId: string): void {
@@ -106,16 +120,19 @@ function checkErrorForm(response: Response, body: unknown, requestId: string): v
 
 const document = openApiDocument(endpoints);
 
-/** An answer must be one that the OpenAPI document has for its route; one of 200 must have exactly the documented form. */
-function checkDocumented(method: string, path: string, status: number, body: unknown): void {
+function endpointOf(method: string, path: string): Endpoint | undefined {
   const [pathname = ""] = path.split("?");
   // The first that matches is the one that answers.
-  const endpoint = endpoints.find(
+  return endpoints.find(
     (candidate) =>
       candidate.method === method && new RegExp(`^${candidate.path.replace(/\{\w+\}/g, "[^/]+")}$`).test(pathname),
   );
-  if (endpoint === undefined || status === 405 || status === 503) return;
-  expect(document.paths[endpoint.path]?.[method.toLowerCase()]?.responses).toHaveProperty(String(status));
+}
+
+/** An answer must be one that the OpenAPI document has for its route; one of 200 must have exactly the documented form. */
+function checkDocumented(endpoint: Endpoint, status: number, body: unknown): void {
+  if (status === 405 || status === 503) return;
+  expect(document.paths[endpoint.path]?.[endpoint.method.toLowerCase()]?.responses).toHaveProperty(String(status));
   // What a schema does not name it drops, so equality also finds members that the document does not have.
   if (status === 200) expect(endpoint.response.parse(body)).toEqual(body);
 }

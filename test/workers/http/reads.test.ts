@@ -170,6 +170,8 @@ it("a stream that was never written is empty everywhere", async () => {
     anchored_sequence: 0,
     state_root: "0".repeat(64),
     latest_commitment: null,
+    mirrored_sequence: 0,
+    frozen: null,
   });
   expect((await call("GET", url("/api/v1/ves/entities/order/o1", query))).body).toEqual({
     entity_type: "order",

@@ -9,6 +9,10 @@ export interface Route {
   readonly body?: unknown;
   /** Administrators only. */
   readonly isAdmin?: true;
+  /** Concerns no one tenant: a credential of any is served. */
+  readonly isUnscoped?: true;
+  /** The bootstrap administrator only. */
+  readonly isBootstrap?: true;
 }
 
 /** One sound request for each route that needs a credential, about this agent and its stream. Most change nothing. */
@@ -26,7 +30,30 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
     get(`${base}/events`, `${base}/events`),
     get(`${base}/events/{event_id}`, `${base}/events/${eventId}`),
     get(`${base}/entities/{entity_type}/{entity_id}`, `${base}/entities/order/o1`),
+    get(`${base}/commitments`, `${base}/commitments`),
+    get(`${base}/commitments/{batch_id}`, `${base}/commitments/${crypto.randomUUID()}`),
+    get(`${base}/proofs/{sequence_number}`, `${base}/proofs/1`),
   ]);
+  const posts = ["/api/v1/ves", "/api/v1"].flatMap((base): Route[] => {
+    const [commit, verify] = [`${base}/commitments`, `${base}/proofs/verify`];
+    const claim = { leaf_hash: "00".repeat(32), merkle_root: "00".repeat(32), proof_path: [], leaf_index: 0 };
+    return [
+      {
+        method: "POST",
+        template: commit,
+        path: commit,
+        body: { tenantId, storeId, sequenceStart: 1, sequenceEnd: 1 },
+      },
+      { method: "POST", template: verify, path: verify, isUnscoped: true, body: claim },
+    ];
+  });
+  const operations = ["/health/detailed", "/metrics"].map((path): Route => ({
+    method: "GET",
+    template: path,
+    path,
+    isAdmin: true,
+    isUnscoped: true,
+  }));
   const ingests = ["/api/v1/ves/events/ingest", "/api/v1/events/ingest"].map(async (path): Promise<Route> => ({
     method: "POST",
     template: path,
@@ -43,6 +70,17 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
   return [
     ...families,
     get("/api/v1/ves/receipts/{event_id}", `/api/v1/ves/receipts/${eventId}`),
+    get("/api/v1/ves/commitments/{batch_id}/events", `/api/v1/ves/commitments/${crypto.randomUUID()}/events`),
+    get("/api/v1/ves/inclusion-proofs/{event_id}", `/api/v1/ves/inclusion-proofs/${eventId}`),
+    {
+      method: "POST",
+      template: "/api/v1/admin/streams/restore",
+      path: "/api/v1/admin/streams/restore",
+      isBootstrap: true,
+      body: { tenantId, storeId },
+    },
+    ...posts,
+    ...operations,
     ...(await Promise.all(ingests)),
     ...keys,
     {

@@ -1,0 +1,127 @@
+import { z } from "zod";
+import type { Batch } from "../stream/messages.ts";
+import type { StreamRef } from "../stream/stream-ref.ts";
+import { toHex, toRfc3339Offset, treeDepth } from "../ves/index.ts";
+import { byteValues, hexText, sequenceNumber, timeText, uuidText } from "./schemas.ts";
+
+/** A sealed batch and the stream that it is of. */
+export interface StreamBatch {
+  readonly stream: StreamRef;
+  readonly batch: Batch;
+}
+
+/** The version of the tree's and the chain's form (VES 2.6), not that of the events in it. */
+const TREE_VERSION = 1;
+
+const eventCount = z.int().min(1);
+
+const commitmentMembers = {
+  batch_id: uuidText,
+  tenant_id: uuidText,
+  store_id: uuidText,
+  ves_version: z.int().describe("Version of the form of tree and chain: 1"),
+  tree_depth: z.int().describe("Length of every proof's path"),
+  leaf_count: eventCount.describe("Events in the batch"),
+  padded_leaf_count: eventCount.describe("The next power of two"),
+  merkle_root: hexText,
+  prev_state_root: hexText.describe("State root of the batch before; zeros in a stream's first"),
+  new_state_root: hexText.describe("Chains this batch to the one before (VES 2.6)"),
+  sequence_start: sequenceNumber,
+  sequence_end: sequenceNumber,
+  committed_at: timeText,
+  is_anchored: z.boolean().describe("Final on chain"),
+};
+
+/** A sealed batch, as answered. */
+export const commitmentResponse = z.object(commitmentMembers).meta({ id: "Commitment" });
+
+/** A sealed batch with what became of it on chain. */
+export const commitmentDetailResponse = z
+  .object({
+    ...commitmentMembers,
+    start_sequence: sequenceNumber.describe("The same as sequence_start"),
+    end_sequence: sequenceNumber.describe("The same as sequence_end"),
+    event_count: eventCount.describe("The same as leaf_count"),
+    chain_id: z.int().nullable(),
+    chain_tx_hash: hexText.nullable(),
+    chain_block_number: z.int().nullable(),
+    anchored_at: timeText.nullable(),
+  })
+  .meta({ id: "CommitmentDetail" });
+
+const legacyNames = {
+  events_root: hexText.describe("The same as merkle_root"),
+  event_count: eventCount.describe("The same as leaf_count"),
+};
+
+/** A sealed batch with the older family's names added. */
+export const legacyCommitmentResponse = z
+  .object({ ...commitmentMembers, ...legacyNames })
+  .meta({ id: "LegacyCommitment" });
+
+/** The same as the older family answers about one batch: roots as bytes, and the range as a pair. */
+export const legacyCommitmentDetailResponse = z
+  .object({
+    ...commitmentDetailResponse.shape,
+    prev_state_root: byteValues,
+    new_state_root: byteValues,
+    events_root: byteValues.describe("The bytes of merkle_root"),
+    sequence_range: z.array(sequenceNumber).length(2).describe("First and last number"),
+    chain_tx_hash: byteValues.nullable(),
+  })
+  .meta({ id: "LegacyCommitmentDetail" });
+
+export function commitmentJson({ stream, batch }: StreamBatch): z.output<typeof commitmentResponse> {
+  const leafCount = leafCountOf(batch);
+  const depth = treeDepth(leafCount);
+  return {
+    batch_id: batch.batchId,
+    tenant_id: stream.tenantId,
+    store_id: stream.storeId,
+    ves_version: TREE_VERSION,
+    tree_depth: depth,
+    leaf_count: leafCount,
+    padded_leaf_count: 2 ** depth,
+    merkle_root: toHex(batch.merkleRoot),
+    prev_state_root: toHex(batch.prevStateRoot),
+    new_state_root: toHex(batch.newStateRoot),
+    sequence_start: batch.sequenceStart,
+    sequence_end: batch.sequenceEnd,
+    committed_at: toRfc3339Offset(batch.committedAt),
+    is_anchored: false,
+  };
+}
+
+export function commitmentDetailJson(found: StreamBatch): z.output<typeof commitmentDetailResponse> {
+  return {
+    ...commitmentJson(found),
+    start_sequence: found.batch.sequenceStart,
+    end_sequence: found.batch.sequenceEnd,
+    event_count: leafCountOf(found.batch),
+    chain_id: null,
+    chain_tx_hash: null,
+    chain_block_number: null,
+    anchored_at: null,
+  };
+}
+
+export function legacyCommitmentJson(found: StreamBatch): z.output<typeof legacyCommitmentResponse> {
+  const commitment = commitmentJson(found);
+  return { ...commitment, events_root: commitment.merkle_root, event_count: commitment.leaf_count };
+}
+
+export function legacyCommitmentDetailJson(found: StreamBatch): z.output<typeof legacyCommitmentDetailResponse> {
+  const { batch } = found;
+  return {
+    ...commitmentDetailJson(found),
+    prev_state_root: Array.from(batch.prevStateRoot),
+    new_state_root: Array.from(batch.newStateRoot),
+    events_root: Array.from(batch.merkleRoot),
+    sequence_range: [batch.sequenceStart, batch.sequenceEnd],
+    chain_tx_hash: null,
+  };
+}
+
+export function leafCountOf({ sequenceStart, sequenceEnd }: Batch): number {
+  return sequenceEnd - sequenceStart + 1;
+}

@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { requireFlag } from "../access/principal.ts";
+import { type FrozenStream, readFrozenStreams } from "../mirror/health.ts";
+import { toRfc3339Offset } from "../ves/index.ts";
+import { SERVICE, VERSION } from "../version.ts";
+import { endpoint } from "./endpoint.ts";
+import { timeText, uuidText } from "./schemas.ts";
+
+const MAX_FROZEN_STREAMS = 100;
+
+const healthStatus = z.enum(["healthy", "degraded", "unhealthy"]);
+const mirrorStatus = z.enum([...healthStatus.options, "not_configured"]);
+
+const healthResponse = z.object({
+  status: healthStatus.describe("degraded: events are accepted, and something needs a look"),
+  service: z.string(),
+  version: z.string(),
+  timestamp: timeText,
+  components: z.object({
+    database: z.object({
+      name: z.literal("postgresql"),
+      status: mirrorStatus,
+      message: z.string().optional(),
+      response_time_ms: z.number().optional(),
+    }),
+    mirror: z.object({
+      status: mirrorStatus.describe("degraded when a stream is frozen"),
+      frozen_streams: z
+        .array(z.object({ tenant_id: uuidText, store_id: uuidText, reason: z.string(), frozen_at: timeText }))
+        .describe(`Those of the credential's tenant, or of all for the bootstrap key; at most ${MAX_FROZEN_STREAMS}`),
+    }),
+  }),
+});
+
+type Components = z.output<typeof healthResponse>["components"];
+
+/** How the parts that are not needed to accept events are. */
+export const healthEndpoints = [
+  endpoint({
+    method: "GET",
+    path: "/health/detailed",
+    tag: "Sequencer",
+    summary: "How the mirror in Postgres is",
+    description: "Answers 200 even without Postgres: events are accepted all the same, and mirrored later.",
+    response: healthResponse,
+    handle: async (c) => {
+      const principal = c.get("principal");
+      requireFlag(principal, "admin");
+      const components = await askMirror(c.env.POSTGRES, principal.tenantId);
+      const isSound = ({ status }: { status: string }): boolean => status === "healthy" || status === "not_configured";
+      return {
+        status: Object.values(components).every(isSound) ? "healthy" : "degraded",
+        service: SERVICE,
+        version: VERSION,
+        timestamp: toRfc3339Offset(Date.now()),
+        components,
+      };
+    },
+  }),
+];
+
+async function askMirror(hyperdrive: Hyperdrive | undefined, tenantId: string | null): Promise<Components> {
+  const name = "postgresql";
+  if (hyperdrive === undefined) {
+    const message = "This deployment has no binding POSTGRES: nothing is mirrored";
+    return {
+      database: { name, status: "not_configured", message },
+      mirror: { status: "not_configured", frozen_streams: [] },
+    };
+  }
+  const asked = Date.now();
+  try {
+    const frozen = await readFrozenStreams(hyperdrive, tenantId, MAX_FROZEN_STREAMS);
+    return {
+      database: { name, status: "healthy", response_time_ms: Date.now() - asked },
+      mirror: { status: frozen.length === 0 ? "healthy" : "degraded", frozen_streams: frozen.map(frozenJson) },
+    };
+  } catch (error) {
+    console.error("Postgres did not answer", error);
+    const message = "Postgres cannot be reached: sealed batches wait in their streams until it can";
+    return {
+      database: { name, status: "unhealthy", message, response_time_ms: Date.now() - asked },
+      mirror: { status: "degraded", frozen_streams: [] },
+    };
+  }
+}
+
+function frozenJson({ tenantId, storeId, reason, frozenAt }: FrozenStream) {
+  return { tenant_id: tenantId, store_id: storeId, reason, frozen_at: toRfc3339Offset(frozenAt.getTime()) };
+}
