@@ -1,11 +1,12 @@
 import { setTimeout } from "node:timers/promises";
 import { styleText } from "node:util";
 import { type Cleanup, endProperly, newCleanup } from "./demo/cleanup.ts";
-import { type DemoOptions, HELP, readOptions, UsageError } from "./demo/options.ts";
+import { type DemoOptions, HELP, readOptions } from "./demo/options.ts";
 import { play } from "./demo/play.ts";
-import { type Progress, silentProgress, textProgress } from "./demo/progress.ts";
 import { report } from "./demo/report.ts";
 import { chooseServer } from "./demo/server.ts";
+import { type Progress, silentProgress, textProgress } from "./lib/progress.ts";
+import { UsageError } from "./lib/usage.ts";
 
 /*
  * `npm run demo`: a day of a shop against a sequencer, with everything that comes back verified.

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseOptions, serverUrl, UsageError } from "../lib/usage.ts";
 
 export const HELP = `Usage: npm run demo -- [options]
 
@@ -29,16 +29,19 @@ export interface DemoOptions {
   readonly help: boolean;
 }
 
-/** The options cannot be used; the message says which and why. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
 /** @throws UsageError */
 export function readOptions(args: string[], env: Readonly<Record<string, string | undefined>>): DemoOptions {
-  const values = parse(args);
+  const values = parseOptions(args, {
+    url: { type: "string" },
+    key: { type: "string" },
+    events: { type: "string" },
+    seed: { type: "string" },
+    json: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  });
+  const url = values.url ?? (env["SEQUENCER_URL"] || undefined);
   return {
-    url: urlOf(values.url ?? (env["SEQUENCER_URL"] || undefined)),
+    url: url === undefined ? undefined : serverUrl(url),
     key: values.key ?? (env["SEQUENCER_API_KEY"] || undefined),
     events: values.events === undefined ? DEFAULT_EVENTS : countOf(values.events),
     seed: values.seed ?? "1",
@@ -47,36 +50,10 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
   };
 }
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        url: { type: "string" },
-        key: { type: "string" },
-        events: { type: "string" },
-        seed: { type: "string" },
-        json: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    const [sentence = ""] = (error as Error).message.split(/[.\n]/, 1);
-    throw new UsageError(`${sentence}.`);
-  }
-}
-
 function countOf(text: string): number {
   const count = Number(text);
   if (/^\d+$/.test(text) && count >= MIN_EVENTS && count <= MAX_EVENTS) return count;
   throw new UsageError(
     `--events takes a whole number from ${MIN_EVENTS} to ${MAX_EVENTS}, not ${JSON.stringify(text)}.`,
   );
-}
-
-function urlOf(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  const url = URL.parse(text);
-  if (url?.protocol === "http:" || url?.protocol === "https:") return url.href.replace(/\/+$/, "");
-  throw new UsageError(`The URL must begin with http:// or https://, not be ${JSON.stringify(text)}.`);
 }

@@ -5,11 +5,12 @@ import { flawedEvents } from "./flaws.ts";
 import { DAY } from "./happening.ts";
 import { orderHistory } from "./history.ts";
 import { type Outgoing, signDay } from "./outbox.ts";
-import type { Progress } from "./progress.ts";
+import type { Progress } from "../lib/progress.ts";
+import { sealLog, verifyProofs } from "./proofs.ts";
 import { pushDay, type Pushed } from "./push.ts";
 import type { DemoServer } from "./server.ts";
 import { DOMAINS, type Domain, type Pace, type Summary } from "./summary.ts";
-import { count, counted } from "./text.ts";
+import { count, counted } from "../lib/text.ts";
 import { agentKeys, type LoggedEvent, pullAndVerify, sequencerKeys, verifyReceipts } from "./verify.ts";
 
 /**
@@ -57,6 +58,14 @@ export async function play(
   const history = await orderHistory(auditor, stream, log, agents);
   progress.done("Audited", `${count(log.length)} events pulled back: no gap, every hash and signature good`, pullPace);
 
+  progress.start("Prove");
+  await sealLog(server, stream);
+  const proven = await verifyProofs(auditor, stream, log);
+  progress.done(
+    "Proven",
+    `${counted(proven.batches, "sealed batch")} and ${counted(proven.proofs, "inclusion proof")}`,
+  );
+
   return {
     server: { url: server.url, startedForDemo: server.isOwn },
     ...stream,
@@ -65,7 +74,7 @@ export async function play(
     agents: agentsIn(log, agents),
     ...pushCounts(pushing.pushed),
     domains: domainsIn(log),
-    verified: { receipts: receipts.size, keyDirectories: Object.keys(agents).length, events: log.length },
+    verified: { receipts: receipts.size, keyDirectories: Object.keys(agents).length, events: log.length, ...proven },
     history,
     paces: { sign: signing.pace, push: pushing.pace, verifyReceipts: verifyReceiptsPace, pullAndVerify: pullPace },
     explore: { docs: `${server.url}/docs`, readOnlyKey: auditor.apiKey, historyUrl: server.url + history.path },

@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import type { Summary } from "./summary.ts";
-import { count, counted, rate } from "./text.ts";
+import { count, counted, rate } from "../lib/text.ts";
 
 const DOMAIN_NAMES = {
   order: "orders",
@@ -71,13 +71,15 @@ function history({ history: { entityId, steps } }: Summary): string[] {
   ];
 }
 
-function verified({ verified: { receipts, keyDirectories, events } }: Summary): string[] {
+function verified({ verified: { receipts, keyDirectories, events, batches, proofs, stateRoot } }: Summary): string[] {
   const tick = styleText("green", "✔");
   return [
     `${tick} ${counted(receipts, "receipt")}, recomputed from the events that the agents hold`,
-    `${tick} ${counted(keyDirectories, "key directory").replace("directorys", "directories")} of agents, under the sequencer's signature`,
+    `${tick} ${counted(keyDirectories, "key directory")} of agents, under the sequencer's signature`,
     `${tick} ${counted(events, "event")} of the log: no gap, payload hash, signature, place, nothing changed`,
     `${tick} the history of one entity, against the whole log`,
+    `${tick} ${counted(batches, "sealed batch")}, their roots computed from the events; ${counted(proofs, "inclusion proof")}`,
+    `  state root ${styleText("dim", stateRoot)}`,
   ];
 }
 

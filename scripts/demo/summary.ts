@@ -1,5 +1,6 @@
 import type { AgentName } from "./happening.ts";
 import type { EntityHistory } from "./history.ts";
+import type { Proven } from "./proofs.ts";
 import type { Rejection, Replay } from "./push.ts";
 
 export const DOMAINS = ["order", "inventory", "product", "customer", "return"] as const;
@@ -34,7 +35,7 @@ export interface Summary {
   readonly domains: Readonly<Record<Domain, number>>;
   readonly replays: readonly Replay[];
   readonly rejections: readonly Rejection[];
-  readonly verified: { readonly receipts: number; readonly keyDirectories: number; readonly events: number };
+  readonly verified: Proven & { readonly receipts: number; readonly keyDirectories: number; readonly events: number };
   readonly history: EntityHistory;
   readonly paces: {
     readonly sign: Pace;

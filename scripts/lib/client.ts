@@ -18,11 +18,14 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
   readonly code: string;
+  /** The server's own message, without what stands before it in {@link ApiError.message}. */
+  readonly detail: string;
 
-  constructor(status: number, code: string, message: string) {
-    super(`${status} ${code}: ${message}`);
+  constructor(status: number, code: string, detail: string) {
+    super(`${status} ${code}: ${detail}`);
     this.status = status;
     this.code = code;
+    this.detail = detail;
   }
 }
 

@@ -87,7 +87,9 @@ describe("npm run demo", () => {
     const summary = JSON.parse(stdout) as Summary;
 
     expect(summary.accepted).toBe(300);
-    expect(summary.verified).toEqual({ receipts: 300, keyDirectories: 3, events: 300 });
+    expect(summary.verified).toMatchObject({ receipts: 300, keyDirectories: 3, events: 300, proofs: 100 });
+    expect(summary.verified.batches).toBeGreaterThan(0);
+    expect(summary.verified.stateRoot).toMatch(/^[0-9a-f]{64}$/);
     expect(Object.values(summary.domains).reduce((sum, events) => sum + events)).toBe(300);
     expect(Object.values(summary.domains).every((events) => events > 0)).toBe(true);
     expect(summary.agents.map(({ name, vesVersion }) => [name, vesVersion])).toEqual([

@@ -8,7 +8,12 @@ export function count(n: number): string {
 
 /** With the word in its right number. */
 export function counted(n: number, word: string): string {
-  return `${count(n)} ${word}${n === 1 ? "" : "s"}`;
+  return `${count(n)} ${n === 1 ? word : plural(word)}`;
+}
+
+function plural(word: string): string {
+  if (word.endsWith("ch")) return `${word}es`;
+  return word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`;
 }
 
 export function perSecond({ events, ms }: { readonly events: number; readonly ms: number }): number {

@@ -1,0 +1,43 @@
+import { commands } from "./admin/commands.ts";
+import { nearest } from "./lib/nearest.ts";
+
+/*
+ * `npm run admin -- COMMAND`: what an operator does to a deployment, besides deploying it.
+ */
+
+// Whoever reads only the beginning of a report has seen enough of it.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+process.exitCode = await main(process.argv.slice(2));
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined || name === "--help" || name === "-h") {
+    process.stdout.write(help());
+    return 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) return unknown(name);
+  try {
+    return await command.run(args);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    return isUsageError(error) ? 2 : 1;
+  }
+}
+
+function unknown(name: string): number {
+  const suggestion = nearest(name, Object.keys(commands));
+  const hint = suggestion === undefined ? "npm run admin lists the commands." : `Did you mean ${suggestion}?`;
+  process.stderr.write(`There is no command ${name}. ${hint}\n`);
+  return 2;
+}
+
+/** Whether parseArgs refused the arguments. */
+function isUsageError(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS") ?? false;
+}
+
+function help(): string {
+  const width = Math.max(...Object.keys(commands).map(({ length }) => length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}\n`);
+  return `Usage: npm run admin -- COMMAND [options]\n\n${lines.join("")}\nnpm run admin -- COMMAND --help tells more.\n`;
+}

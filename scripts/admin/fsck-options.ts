@@ -1,0 +1,95 @@
+import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import { parseUuid } from "../../src/ves/index.ts";
+import type { Server } from "../lib/client.ts";
+import { parseOptions, serverUrl, UsageError } from "../lib/usage.ts";
+
+export const FSCK_HELP = `Usage: npm run admin -- fsck [options]
+
+Derives again everything that the sequencer and its database say: numbers, ids, hashes, signatures, versions, batches,
+roots and receipts. With both of them, also whether the database holds exactly what the log does.
+
+  --url URL            the sequencer; SEQUENCER_URL
+  --api-key KEY        a key that may read the stream and the tenant's agent keys; SEQUENCER_API_KEY
+  --database-url URL   the database; DATABASE_URL
+  --tenant ID          one stream only: its tenant
+  --store ID           and its store
+  --receipts all|none  whether to ask for every event's receipt and check it; all when not given
+  --json               print one JSON document and nothing else
+  --help               print this
+
+Without --tenant and --store all streams that the database knows of are checked. Exit code 0: no differences, 1: there
+are some, 2: it could not be found out.
+`;
+
+export interface FsckOptions {
+  readonly server: Server | null;
+  readonly databaseUrl: string | null;
+  /** Null: all that the database knows of. */
+  readonly stream: StreamRef | null;
+  readonly receipts: boolean;
+  readonly json: boolean;
+}
+
+/** @returns null when help is asked for. @throws UsageError */
+export function readFsckOptions(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): FsckOptions | null {
+  const values = parseOptions(args, {
+    url: { type: "string" },
+    "api-key": { type: "string" },
+    "database-url": { type: "string" },
+    tenant: { type: "string" },
+    store: { type: "string" },
+    receipts: { type: "string" },
+    json: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  });
+  if (values.help === true) return null;
+  const server = readServer(values.url, values["api-key"], env);
+  const databaseUrl = readDatabaseUrl(values["database-url"] ?? (env["DATABASE_URL"] || undefined));
+  if (server === null && databaseUrl === null) throw new UsageError("Give --url, --database-url or both.");
+  const stream = readStream(values.tenant, values.store);
+  if (stream === null && databaseUrl === null) {
+    throw new UsageError("Only the database knows all streams: give --tenant and --store, or --database-url.");
+  }
+  return { server, databaseUrl, stream, receipts: readReceipts(values.receipts), json: values.json ?? false };
+}
+
+/** Null when no URL is given. @throws UsageError */
+export function readServer(
+  url: string | undefined,
+  apiKey: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Server | null {
+  const givenUrl = url ?? (env["SEQUENCER_URL"] || undefined);
+  if (givenUrl === undefined) return null;
+  const givenKey = apiKey ?? (env["SEQUENCER_API_KEY"] || undefined);
+  if (givenKey === undefined) throw new UsageError("The sequencer wants an API key: give --api-key.");
+  return { url: serverUrl(givenUrl), apiKey: givenKey };
+}
+
+/** Null when neither id is given. @throws UsageError */
+export function readStream(tenant: string | undefined, store: string | undefined): StreamRef | null {
+  if (tenant === undefined && store === undefined) return null;
+  if (tenant === undefined || store === undefined) throw new UsageError("Give --tenant and --store together.");
+  return { tenantId: uuidOf("--tenant", tenant), storeId: uuidOf("--store", store) };
+}
+
+/** The message does not repeat the URL, because it may hold a password. */
+function readDatabaseUrl(text: string | undefined): string | null {
+  if (text === undefined || /^postgres(?:ql)?:$/.test(URL.parse(text)?.protocol ?? "")) return text ?? null;
+  throw new UsageError("The database's URL must be of the form postgres://user:password@host:port/database.");
+}
+
+function uuidOf(option: string, text: string): string {
+  const uuid = parseUuid(text);
+  if (uuid === undefined) throw new UsageError(`${option} takes a UUID, not ${JSON.stringify(text)}.`);
+  return uuid;
+}
+
+function readReceipts(text: string | undefined): boolean {
+  if (text === undefined || text === "all") return true;
+  if (text === "none") return false;
+  throw new UsageError(`--receipts takes all or none, not ${JSON.stringify(text)}.`);
+}
