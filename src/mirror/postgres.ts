@@ -6,7 +6,6 @@ export type Connection = Pick<Client, "query">;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Longer than Postgres takes for the largest batch; whoever hears nothing for so long tries again. */
 const QUERY_TIMEOUT_MS = 30_000;
-
 /**
  * Runs `work` on a connection of its own and closes it. Through Hyperdrive a connection is cheap: those to the database
  * are pooled there.
@@ -31,18 +30,5 @@ export async function withPostgres<T>(
   } finally {
     // Not waited for: a server that is gone would not answer the farewell either.
     void client.end().catch(() => undefined);
-  }
-}
-
-/** Runs `work` in one transaction: all of it takes effect or nothing. */
-export async function inTransaction<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
-  await connection.query("BEGIN");
-  try {
-    const result = await work();
-    await connection.query("COMMIT");
-    return result;
-  } catch (error) {
-    await connection.query("ROLLBACK").catch(() => undefined);
-    throw error;
   }
 }

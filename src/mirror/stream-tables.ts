@@ -1,5 +1,4 @@
-import { fromHex } from "../ves/index.ts";
-import type { Batch } from "../stream/messages.ts";
+import { fromHex, toHex } from "../ves/index.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import type { Connection } from "./postgres.ts";
 
@@ -13,64 +12,111 @@ export interface MirrorTip {
   readonly alteredAt: number | null;
 }
 
+/** In one statement what is read and what is written see the same state, and all of it takes effect or nothing. */
 const TIP = `
   SELECT (SELECT json_build_object('end', sequence_end, 'root', encode(new_state_root, 'hex')) FROM ves_commitments
            WHERE tenant_id = $1 AND store_id = $2 ORDER BY sequence_start DESC LIMIT 1) AS last,
          (SELECT min(sequence_number) FROM ves_alterations WHERE tenant_id = $1 AND store_id = $2) AS altered`;
 
-/** Numbers, ids and hashes come as JSON texts that the types below read: hex after \\x for bytes, 32 digits for a UUID. */
-const EVENT_RECORD = `
-  sequence_number bigint, event_id uuid, sequenced_at bigint, receipt_key_version integer, ves_version integer,
-  source_agent_id uuid, agent_key_id bigint, entity_type text, entity_id text, entity_version bigint, event_type text,
-  created_at text, payload_kind smallint, payload text, payload_plain_hash bytea, payload_cipher_hash bytea,
-  event_signing_hash bytea, agent_signature bytea, signature_scheme integer, signature_bundle text, command_id uuid,
-  base_version bigint`;
+/** Numbers, ids and hashes come as JSON texts that these types read: hex after \\x for bytes, 32 digits for a UUID. */
+const EVENT_COLUMNS = {
+  sequence_number: "bigint",
+  event_id: "uuid",
+  sequenced_at: "bigint",
+  receipt_key_version: "integer",
+  ves_version: "integer",
+  source_agent_id: "uuid",
+  agent_key_id: "bigint",
+  entity_type: "text",
+  entity_id: "text",
+  entity_version: "bigint",
+  event_type: "text",
+  created_at: "text",
+  payload_kind: "smallint",
+  payload: "text",
+  payload_plain_hash: "bytea",
+  payload_cipher_hash: "bytea",
+  event_signing_hash: "bytea",
+  agent_signature: "bytea",
+  signature_scheme: "integer",
+  signature_bundle: "text",
+  command_id: "uuid",
+  base_version: "bigint",
+};
+const COMMITMENT_COLUMNS = {
+  sequence_start: "bigint",
+  sequence_end: "bigint",
+  batch_id: "uuid",
+  ves_version: "integer",
+  leaf_count: "integer",
+  merkle_root: "bytea",
+  prev_state_root: "bytea",
+  new_state_root: "bytea",
+  committed_at: "bigint",
+};
 
-const INSERT_EVENTS = `
-  INSERT INTO ves_events (tenant_id, store_id, sequence_number, event_id, sequenced_at, receipt_key_version,
-         ves_version, source_agent_id, agent_key_id, entity_type, entity_id, entity_version, event_type, created_at,
-         payload_kind, payload, payload_plain_hash, payload_cipher_hash, event_signing_hash, agent_signature,
-         signature_scheme, signature_bundle, command_id, base_version)
-  SELECT $1, $2, sequence_number, event_id, timestamptz 'epoch' + sequenced_at * interval '1 millisecond',
-         receipt_key_version, ves_version, source_agent_id, agent_key_id, entity_type, entity_id, entity_version,
-         event_type, created_at, payload_kind, payload, payload_plain_hash, payload_cipher_hash, event_signing_hash,
-         agent_signature, signature_scheme, signature_bundle, command_id, base_version
-    FROM json_to_recordset($3) AS event (${EVENT_RECORD})`;
+/** Columns that are times come as milliseconds since the epoch. */
+const TIMES = ["sequenced_at", "committed_at"];
 
-const INSERT_COMMITMENT = `
-  INSERT INTO ves_commitments (tenant_id, store_id, sequence_start, sequence_end, batch_id, ves_version, leaf_count,
-         merkle_root, prev_state_root, new_state_root, committed_at)
-  VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, timestamptz 'epoch' + $10::bigint * interval '1 millisecond')`;
+/** Writes only onto the tip that is expected. */
+const WRITE = `
+  WITH tip AS MATERIALIZED (${TIP}),
+  matching AS MATERIALIZED (
+    SELECT 1 FROM tip
+     WHERE altered IS NULL AND coalesce((last ->> 'end')::bigint, 0) = $3 AND coalesce(last ->> 'root', $4) = $4
+  ),
+  events AS (${insertion("ves_events", EVENT_COLUMNS, "$5")}),
+  commitments AS (${insertion("ves_commitments", COMMITMENT_COLUMNS, "$6")})
+  SELECT last, altered, EXISTS (SELECT 1 FROM matching) AS written FROM tip`;
+
+function insertion(table: string, columns: Readonly<Record<string, string>>, rows: string): string {
+  const names = Object.keys(columns);
+  const values = names.map((name) =>
+    TIMES.includes(name) ? `timestamptz 'epoch' + ${name} * interval '1 millisecond'` : name,
+  );
+  const record = Object.entries(columns).map((column) => column.join(" "));
+  return `
+    INSERT INTO ${table} (tenant_id, store_id, ${names.join(", ")})
+    SELECT $1, $2, ${values.join(", ")} FROM json_to_recordset(${rows}) AS row (${record.join(", ")})
+     WHERE EXISTS (SELECT 1 FROM matching)`;
+}
+
+interface TipRow {
+  readonly last: { readonly end: number; readonly root: string } | null;
+  readonly altered: string | null;
+}
 
 export async function readTip(connection: Connection, { tenantId, storeId }: StreamRef): Promise<MirrorTip> {
-  const { rows } = await connection.query<{ last: { end: number; root: string } | null; altered: string | null }>(TIP, [
-    tenantId,
-    storeId,
-  ]);
-  const { last, altered } = rows[0] ?? { last: null, altered: null };
+  const { rows } = await connection.query<TipRow>(TIP, [tenantId, storeId]);
+  return tipOf(rows[0]);
+}
+
+/**
+ * Writes batches with their events onto the tip that ends at `after` with that state root, 0 and zeros for none.
+ *
+ * @param rows JSON arrays, as `mirror-rows.ts` writes them
+ * @returns whether they were written, and the tip that was found before
+ * @throws when Postgres fails, or holds rows of these batches already: nothing of them was written then, unless the answer
+ *   was lost
+ */
+export async function writeBatches(
+  connection: Connection,
+  { tenantId, storeId }: StreamRef,
+  after: { readonly sequenceEnd: number; readonly stateRoot: Uint8Array },
+  rows: { readonly events: string; readonly commitments: string },
+): Promise<{ readonly tip: MirrorTip; readonly isWritten: boolean }> {
+  const values = [tenantId, storeId, after.sequenceEnd, toHex(after.stateRoot), rows.events, rows.commitments];
+  const { rows: answer } = await connection.query<TipRow & { written: boolean }>(WRITE, values);
+  return { tip: tipOf(answer[0]), isWritten: answer[0]?.written === true };
+}
+
+function tipOf(row: TipRow | undefined): MirrorTip {
+  const { last, altered } = row ?? { last: null, altered: null };
   return {
     sequenceEnd: last?.end ?? 0,
     stateRoot: last === null ? null : fromHex(last.root),
     alteredAt: altered === null ? null : Number(altered),
   };
-}
-
-/** @param events JSON array of the rows, as `mirror-rows.ts` writes it */
-export async function insertEvents(connection: Connection, stream: StreamRef, events: string): Promise<void> {
-  await connection.query(INSERT_EVENTS, [stream.tenantId, stream.storeId, events]);
-}
-
-export async function insertCommitment(connection: Connection, stream: StreamRef, batch: Batch): Promise<void> {
-  await connection.query(INSERT_COMMITMENT, [
-    stream.tenantId,
-    stream.storeId,
-    batch.sequenceStart,
-    batch.sequenceEnd,
-    batch.batchId,
-    batch.sequenceEnd - batch.sequenceStart + 1,
-    ...[batch.merkleRoot, batch.prevStateRoot, batch.newStateRoot].map((hash) => Buffer.from(hash)),
-    batch.committedAt,
-  ]);
 }
 
 /** Lists the stream among the frozen ones, for whoever watches over all streams. */

@@ -6,28 +6,12 @@ import { BATCH_COLUMNS, batchFromRow } from "./batch-row.ts";
 import { headOf } from "./head.ts";
 import type { Batch, BatchList, InclusionProof, ProofResult } from "./messages.ts";
 import { readMirrorState } from "./mirror-state.ts";
+import { nextSealAt, readProgress } from "./progress.ts";
 import { pathInTree } from "./tree-blob.ts";
 
 /** The newest sealed batch, or null when there is none. The store must have its tables. */
 export function latestBatch(store: SqlStore): Batch | null {
   return first(store.exec(`SELECT ${BATCH_COLUMNS} FROM batches ORDER BY sequence_start DESC LIMIT 1`));
-}
-
-/** The last number that lies in a sealed batch, 0 when none does. The store must have its tables. */
-export function sealedSequence(store: SqlStore): number {
-  const [row] = store.exec("SELECT sequence_end FROM batches ORDER BY sequence_start DESC LIMIT 1");
-  return row === undefined ? 0 : integer(row["sequence_end"]);
-}
-
-/** When the next batch is due by itself, in milliseconds since the epoch; null while nothing is unsealed. */
-export function nextSealAt(store: SqlStore, limits: SealLimits): number | null {
-  if (isEmptyStore(store)) return null;
-  const sealed = sealedSequence(store);
-  const unsealed = headOf(store) - sealed;
-  if (unsealed === 0) return null;
-  if (unsealed >= limits.maxEvents) return 0;
-  const [oldest] = store.exec("SELECT sequenced_at FROM events WHERE sequence_number = ?", sealed + 1);
-  return integer(oldest?.["sequenced_at"]) + limits.maxAgeMs;
 }
 
 /** The batch that holds this number, or null when it is not sealed yet. */
@@ -61,7 +45,7 @@ export function listBatches(store: SqlStore, request: { readonly before: number;
 export function readProof(store: SqlStore, sequenceNumber: number, limits: SealLimits): ProofResult {
   if (isEmptyStore(store) || sequenceNumber < 1 || sequenceNumber > headOf(store)) return { kind: "unknown_event" };
   const batch = coveringBatch(store, sequenceNumber);
-  if (batch === null) return { kind: "not_yet_sealed", sealAt: nextSealAt(store, limits) ?? 0 };
+  if (batch === null) return { kind: "not_yet_sealed", sealAt: nextSealAt(readProgress(store), limits) ?? 0 };
   const isMirrored = batch.sequenceEnd <= readMirrorState(store).mirroredSequence;
   return { kind: "proof", proof: proofsIn(store, batch)(sequenceNumber), isMirrored };
 }

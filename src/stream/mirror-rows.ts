@@ -1,15 +1,14 @@
-import { integer, type SqlStore, text } from "../storage/sql-store.ts";
-import type { Batch } from "./messages.ts";
-import { STORED_BYTES } from "./read.ts";
+import { type SqlStore, text } from "../storage/sql-store.ts";
 
-/** Long payloads are sent in pieces of about this many bytes, so that a batch of them fits an isolate's memory. */
-const MAX_CHUNK_BYTES = 4 * 1024 * 1024;
+/*
+ * Rows for Postgres as JSON arrays. SQLite writes the JSON itself, several times as fast as JavaScript would.
+ */
 
 const bytes = (column: string): string => `'\\x' || hex(${column})`;
 const nullable = (column: string, written: string): string => `iif(${column} IS NULL, NULL, ${written})`;
 
-/** How each column of `events` is written for Postgres to read: SQLite writes the JSON itself, ten times as fast. */
-const MEMBERS = {
+/** How each column of `events` is written. */
+const EVENT_MEMBERS = {
   sequence_number: "sequence_number",
   event_id: "hex(event_id)",
   sequenced_at: "sequenced_at",
@@ -34,28 +33,31 @@ const MEMBERS = {
   base_version: "base_version",
 };
 
-const ROWS = `SELECT json_group_array(json_object(${Object.entries(MEMBERS)
-  .map(([name, written]) => `'${name}', ${written}`)
-  .join(", ")})) AS rows FROM events WHERE sequence_number BETWEEN ? AND ?`;
+/** How each column of `batches` but the tree is written. */
+const COMMITMENT_MEMBERS = {
+  sequence_start: "sequence_start",
+  sequence_end: "sequence_end",
+  batch_id: "hex(batch_id)",
+  ves_version: "1",
+  leaf_count: "sequence_end - sequence_start + 1",
+  merkle_root: bytes("merkle_root"),
+  prev_state_root: bytes("prev_state_root"),
+  new_state_root: bytes("new_state_root"),
+  committed_at: "committed_at",
+};
 
-/** The events of a batch as JSON arrays for Postgres, in order, each read when it is asked for. */
-export function* mirrorRows(store: SqlStore, batch: Batch): Generator<string> {
-  const sizes = store.exec(
-    `SELECT sequence_number, ${STORED_BYTES} AS bytes FROM events WHERE sequence_number BETWEEN ? AND ? ORDER BY sequence_number`,
-    batch.sequenceStart,
-    batch.sequenceEnd,
-  );
-  let start = batch.sequenceStart;
-  let chunk = 0;
-  for (const row of sizes) {
-    const size = integer(row["bytes"]);
-    const sequenceNumber = integer(row["sequence_number"]);
-    if (chunk > 0 && chunk + size > MAX_CHUNK_BYTES) {
-      yield text(store.exec(ROWS, start, sequenceNumber - 1)[0]?.["rows"]);
-      start = sequenceNumber;
-      chunk = 0;
-    }
-    chunk += size;
-  }
-  yield text(store.exec(ROWS, start, batch.sequenceEnd)[0]?.["rows"]);
+const EVENTS = `SELECT ${arrayOf(EVENT_MEMBERS)} AS rows FROM events WHERE sequence_number BETWEEN ? AND ?`;
+const COMMITMENTS = `SELECT ${arrayOf(COMMITMENT_MEMBERS)} AS rows FROM batches WHERE sequence_start BETWEEN ? AND ?`;
+
+/** The batches that lie between two numbers, and their events. */
+export function mirrorRows(store: SqlStore, start: number, end: number) {
+  return {
+    events: text(store.exec(EVENTS, start, end)[0]?.["rows"]),
+    commitments: text(store.exec(COMMITMENTS, start, end)[0]?.["rows"]),
+  };
+}
+
+function arrayOf(members: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(members).map(([name, written]) => `'${name}', ${written}`);
+  return `json_group_array(json_object(${pairs.join(", ")}))`;
 }

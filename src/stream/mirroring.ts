@@ -1,97 +1,97 @@
-import { type Connection, inTransaction } from "../mirror/postgres.ts";
-import {
-  insertCommitment,
-  insertEvents,
-  type MirrorTip,
-  noteFrozen,
-  noteThawed,
-  readTip,
-} from "../mirror/stream-tables.ts";
-import type { SqlStore } from "../storage/sql-store.ts";
+import type { Connection } from "../mirror/postgres.ts";
+import { type MirrorTip, noteFrozen, noteThawed, readTip, writeBatches } from "../mirror/stream-tables.ts";
+import { integer, type SqlStore } from "../storage/sql-store.ts";
 import { equalBytes, toHex, ZERO_32 } from "../ves/index.ts";
-import { BATCH_COLUMNS, batchFromRow } from "./batch-row.ts";
-import { coveringBatch, sealedSequence } from "./batches.ts";
-import type { Batch } from "./messages.ts";
+import { coveringBatch } from "./batches.ts";
 import { mirrorRows } from "./mirror-rows.ts";
 import { type MirrorState, readMirrorState, updateMirrorState } from "./mirror-state.ts";
+import { type Progress, readProgress } from "./progress.ts";
+import { STORED_BYTES } from "./read.ts";
+import { MAX_BATCH_BYTES } from "./seal.ts";
 import type { StreamRef } from "./stream-ref.ts";
 
-/** What to do next, by what Postgres holds. */
-export type NextStep =
-  | { readonly kind: "write"; readonly batch: Batch }
-  | { readonly kind: "complete"; readonly sequenceEnd: number }
-  | { readonly kind: "mismatch"; readonly reason: string };
+/** Batches of one statement: reading 4,096 events takes some 20 ms, during which appends wait. */
+const MAX_BATCHES_AT_ONCE = 4;
 
-/** Where the mirror stands: whether there is something to write to Postgres, or to ask it again. */
-export function hasMirrorWork(store: SqlStore, state: MirrorState): boolean {
+/** Whether there is something to write to Postgres, or to ask it again. */
+export function hasMirrorWork({ sealedSequence }: Progress, state: MirrorState): boolean {
   const { mirroredSequence, frozenReason, isRestoring } = state;
-  return !isRestoring && (frozenReason !== null || mirroredSequence < sealedSequence(store));
+  return !isRestoring && (frozenReason !== null || mirroredSequence < sealedSequence);
 }
 
 /**
- * Writes every sealed batch that Postgres does not have yet, in order, each with its events in one transaction.
+ * Writes every sealed batch that Postgres does not have yet, in order, each with its events and some at once.
  *
- * Before each batch Postgres is asked how far it is, and the next batch follows from its answer and not from what is
- * noted here: so a batch whose commit was not heard of is not written twice, and what a restored database has lost is
- * written again. Where Postgres holds anything that is not of this history, the stream freezes; once both agree again,
- * it thaws.
+ * They are written only onto the tip that they follow on. If Postgres answers that its tip is another one, what to do
+ * follows from that answer: so a batch whose commit was not heard of is not written twice, and what a restored database
+ * has lost is written again. Where Postgres holds anything that is not of this history, the stream freezes; once both
+ * agree again, it thaws.
  *
- * @throws when Postgres fails: nothing of the batch that was under way counts as mirrored then
+ * @throws when Postgres fails: nothing of the batches that were under way counts as mirrored then
  */
 export async function mirrorSealedBatches(store: SqlStore, stream: StreamRef, connection: Connection): Promise<void> {
-  while (await mirrorNextBatch(store, stream, connection));
+  while (await mirrorNextBatches(store, stream, connection));
 }
 
-async function mirrorNextBatch(store: SqlStore, stream: StreamRef, connection: Connection): Promise<boolean> {
-  const step = await inTransaction(connection, async () => {
-    const tip = await readTip(connection, stream);
-    const next = nextStep(store, tip);
-    if (next.kind === "write") {
-      for (const rows of mirrorRows(store, next.batch)) await insertEvents(connection, stream, rows);
-      await insertCommitment(connection, stream, next.batch);
-    }
-    return next;
-  });
-  if (step.kind === "mismatch") {
-    updateMirrorState(store, { frozenReason: step.reason });
-    await noteFrozen(connection, stream, step.reason);
+/** Whether there is more to do. */
+async function mirrorNextBatches(store: SqlStore, stream: StreamRef, connection: Connection): Promise<boolean> {
+  const { mirroredSequence: start, frozenReason } = readMirrorState(store);
+  const end = endOfPiece(store, start);
+  const { tip, isWritten } =
+    end === start
+      ? { tip: await readTip(connection, stream), isWritten: false }
+      : await writeBatches(connection, stream, ownTip(store, start), mirrorRows(store, start + 1, end));
+  const reason = isWritten ? null : mismatchWith(store, tip);
+  if (reason !== null) {
+    updateMirrorState(store, { frozenReason: reason });
+    await noteFrozen(connection, stream, reason);
     return false;
   }
-  const wasFrozen = readMirrorState(store).frozenReason !== null;
-  const mirroredSequence = step.kind === "write" ? step.batch.sequenceEnd : step.sequenceEnd;
-  updateMirrorState(store, { mirroredSequence, frozenReason: null });
-  if (wasFrozen) await noteThawed(connection, stream);
-  return mirroredSequence < sealedSequence(store);
+  const mirroredSequence = isWritten ? end : tip.sequenceEnd;
+  // Whatever failed before, this worked: the next failure is a first one, however long the backlog still is.
+  updateMirrorState(store, { mirroredSequence, failures: 0, frozenReason: null });
+  if (frozenReason !== null) await noteThawed(connection, stream);
+  return mirroredSequence < readProgress(store).sealedSequence;
 }
 
-/** Compares what Postgres holds with the stream's own history (invariant "one history"). */
-export function nextStep(store: SqlStore, tip: MirrorTip): NextStep {
+/** Where the batches end that are written together after this number: itself when none is left. */
+function endOfPiece(store: SqlStore, start: number): number {
+  let end = start;
+  let bytes = 0;
+  const rows = store.exec(
+    `SELECT sequence_end, (SELECT SUM(${STORED_BYTES}) FROM events
+        WHERE sequence_number BETWEEN batches.sequence_start AND batches.sequence_end) AS bytes
+       FROM batches WHERE sequence_start > ? ORDER BY sequence_start LIMIT ${MAX_BATCHES_AT_ONCE}`,
+    start,
+  );
+  for (const row of rows) {
+    bytes += integer(row["bytes"]);
+    // One batch is always small enough.
+    if (end > start && bytes > MAX_BATCH_BYTES) break;
+    end = integer(row["sequence_end"]);
+  }
+  return end;
+}
+
+/** The tip that Postgres has when it holds everything up to this number, which ends a batch or is 0. */
+function ownTip(
+  store: SqlStore,
+  sequenceEnd: number,
+): { readonly sequenceEnd: number; readonly stateRoot: Uint8Array } {
+  const batch = sequenceEnd === 0 ? null : coveringBatch(store, sequenceEnd);
+  return { sequenceEnd, stateRoot: batch?.newStateRoot ?? ZERO_32 };
+}
+
+/** Why what Postgres holds is not this stream's own history (invariant "one history"), or null when it is. */
+export function mismatchWith(store: SqlStore, tip: MirrorTip): string | null {
   if (tip.alteredAt !== null) {
-    return mismatch(
-      `rows of this stream in Postgres were changed by hand, the first at number ${tip.alteredAt}: see the table ves_alterations`,
-    );
+    return `rows of this stream in Postgres were changed by hand, the first at number ${tip.alteredAt}: see the table ves_alterations`;
   }
-  if (tip.stateRoot !== null) {
-    const own = coveringBatch(store, tip.sequenceEnd);
-    if (own === null || own.sequenceEnd !== tip.sequenceEnd) {
-      return mismatch(
-        `Postgres holds a batch that ends at ${tip.sequenceEnd}, and this stream does not: if its object was lost, restore it`,
-      );
-    }
-    if (!equalBytes(own.newStateRoot, tip.stateRoot)) {
-      return mismatch(
-        `at number ${tip.sequenceEnd} Postgres holds the state root ${toHex(tip.stateRoot)}, and this stream ${toHex(own.newStateRoot)}`,
-      );
-    }
+  if (tip.stateRoot === null) return null;
+  const own = coveringBatch(store, tip.sequenceEnd);
+  if (own === null || own.sequenceEnd !== tip.sequenceEnd) {
+    return `Postgres holds a batch that ends at ${tip.sequenceEnd}, and this stream does not: if its object was lost, restore it`;
   }
-  const [row] = store.exec(`SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start = ?`, tip.sequenceEnd + 1);
-  if (row === undefined) return { kind: "complete", sequenceEnd: tip.sequenceEnd };
-  const batch = batchFromRow(row);
-  if (!equalBytes(batch.prevStateRoot, tip.stateRoot ?? ZERO_32))
-    throw new Error("a batch is chained to the one before");
-  return { kind: "write", batch };
-}
-
-function mismatch(reason: string): NextStep {
-  return { kind: "mismatch", reason };
+  if (equalBytes(own.newStateRoot, tip.stateRoot)) return null;
+  return `at number ${tip.sequenceEnd} Postgres holds the state root ${toHex(tip.stateRoot)}, and this stream ${toHex(own.newStateRoot)}`;
 }

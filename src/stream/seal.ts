@@ -1,21 +1,20 @@
 import type { SealLimits } from "../settings.ts";
 import { MAX_BATCH_EVENTS } from "../settings.ts";
-import { isEmptyStore } from "../storage/migrate.ts";
-import { blob, integer, type SqlStore } from "../storage/sql-store.ts";
+import { blob, integer, integerOrNull, type SqlStore } from "../storage/sql-store.ts";
 import { leafHash, type MerkleTree, merkleTree, stateRoot, ZERO_32 } from "../ves/index.ts";
 import { BATCH_COLUMNS, batchFromRow, insertBatch } from "./batch-row.ts";
-import { latestBatch, nextSealAt, sealedSequence } from "./batches.ts";
-import { headOf } from "./head.ts";
+import { latestBatch } from "./batches.ts";
 import type { Batch, CommitResult } from "./messages.ts";
+import { nextSealAt, readProgress } from "./progress.ts";
 import { STORED_BYTES } from "./read.ts";
 import type { StreamRef } from "./stream-ref.ts";
 import { packTree } from "./tree-blob.ts";
 
 /**
- * Payloads of one batch, so that whoever mirrors or restores it can hold it in memory. A single event may be longer than
- * this, with its signatures, and is then a batch of its own.
+ * Payloads of one batch, so that whoever mirrors or restores it can hold it in memory, as text and as bytes. A single event
+ * is shorter than this.
  */
-const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+export const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
 /** Seals the next batch if it is due. Null when it is not. */
 export function sealDue(
@@ -25,10 +24,11 @@ export function sealDue(
   now: number,
   batchId: string,
 ): Batch | null {
-  const dueAt = nextSealAt(store, limits);
+  const progress = readProgress(store);
+  const dueAt = nextSealAt(progress, limits);
   if (dueAt === null || dueAt > now) return null;
-  const start = sealedSequence(store) + 1;
-  const end = endWithinBytes(store, start, Math.min(headOf(store), start + limits.maxEvents - 1));
+  const start = progress.sealedSequence + 1;
+  const end = endWithinBytes(store, start, Math.min(progress.head, start + limits.maxEvents - 1));
   return seal(store, stream, end, now, batchId);
 }
 
@@ -43,7 +43,7 @@ export function commitRange(
   now: number,
   batchId: string,
 ): CommitResult {
-  const head = isEmptyStore(store) ? 0 : headOf(store);
+  const { head, sealedSequence } = readProgress(store);
   if (end < start) throw new RangeError(`the range ends at ${end}, before its start ${start}`);
   if (head === 0 || end > head) return { kind: "beyond_head", head };
   const [row] = store.exec(`SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start = ?`, start);
@@ -51,7 +51,7 @@ export function commitRange(
     const batch = batchFromRow(row);
     return batch.sequenceEnd === end ? { kind: "sealed", batch } : { kind: "other_end", batch };
   }
-  const next = sealedSequence(store) + 1;
+  const next = sealedSequence + 1;
   if (start !== next) return { kind: "not_next", next };
   const largestEnd = endWithinBytes(store, start, Math.min(end, start + MAX_BATCH_EVENTS - 1));
   if (largestEnd < end) return { kind: "too_large", largestEnd };
@@ -110,14 +110,18 @@ function seal(store: SqlStore, stream: StreamRef, end: number, now: number, batc
   });
 }
 
-/** The last number of a batch from `start` on that ends at `end` or as much earlier as its payloads demand. */
+/** The last number of a batch from `start` on that ends at `end`, or as much earlier as its payloads demand. */
 function endWithinBytes(store: SqlStore, start: number, end: number): number {
-  let bytes = 0;
-  const rows = store.exec(
-    `SELECT sequence_number, ${STORED_BYTES} AS bytes FROM events WHERE sequence_number BETWEEN ? AND ? ORDER BY sequence_number`,
+  const inRange = "FROM events WHERE sequence_number BETWEEN ? AND ?";
+  const [total] = store.exec(`SELECT SUM(${STORED_BYTES}) AS bytes ${inRange}`, start, end);
+  if (integer(total?.["bytes"]) <= MAX_BATCH_BYTES) return end;
+  const [row] = store.exec(
+    `SELECT MAX(sequence_number) AS fitting FROM (
+       SELECT sequence_number, SUM(${STORED_BYTES}) OVER (ORDER BY sequence_number) AS bytes ${inRange})
+      WHERE bytes <= ?`,
     start,
     end,
+    MAX_BATCH_BYTES,
   );
-  const beyond = rows.findIndex((row, index) => (bytes += integer(row["bytes"])) > MAX_BATCH_BYTES && index > 0);
-  return beyond === -1 ? end : start + beyond - 1;
+  return Math.max(start, integerOrNull(row?.["fitting"]) ?? start);
 }

@@ -18,6 +18,7 @@ import type {
   CursorUpdate,
   EntityHistory,
   EventPage,
+  Frozen,
   PageRequest,
   ProofResult,
   RestoreResult,
@@ -139,8 +140,8 @@ export class StreamSequencer extends DurableObject<Env> {
 
   /** Seals a range at once. Waits a moment for Postgres to have it, so that it is found by its id from then on. */
   async commit(range: { readonly start: number; readonly end: number }): Promise<CommitResult> {
-    const { frozenReason } = readMirrorState(this.#store);
-    if (frozenReason !== null) return { kind: "frozen", reason: frozenReason };
+    const frozen = this.#frozen();
+    if (frozen !== null) return frozen;
     const result = commitRange(this.#store, this.#stream, range, Date.now(), crypto.randomUUID());
     if (result.kind !== "sealed") return result;
     this.#upkeep.schedule();
@@ -225,7 +226,8 @@ export class StreamSequencer extends DurableObject<Env> {
         // Asked for last: nothing may come between a lease and what relies on it.
         const lease = await this.#lease.current(Math.max(...turn.map(({ request }) => request.registryVersion)));
         const isFull = this.ctx.storage.sql.databaseSize > MAX_STORED_BYTES;
-        for (const { request, settle } of turn) settle(problem ?? this.#appendNow(request, lease, isFull));
+        const refusal = problem ?? this.#frozen();
+        for (const { request, settle } of turn) settle(refusal ?? this.#appendNow(request, lease, isFull));
         this.#upkeep.schedule();
         this.#wakeReaders();
         await this.ctx.storage.sync();
@@ -236,6 +238,11 @@ export class StreamSequencer extends DurableObject<Env> {
       console.error("the stream is reset to what is on disk", error);
       this.ctx.abort("the stream failed");
     }
+  }
+
+  #frozen(): Frozen | null {
+    const { frozenReason } = readMirrorState(this.#store);
+    return frozenReason === null ? null : { kind: "frozen", reason: frozenReason };
   }
 
   /** Takes the oldest queued appends out of the queue, as many as one turn may hold; at least one. */
@@ -255,8 +262,6 @@ export class StreamSequencer extends DurableObject<Env> {
     if (request.registryVersion !== lease.version) {
       return { kind: "stale_registry", currentVersion: lease.version };
     }
-    const { frozenReason } = readMirrorState(this.#store);
-    if (frozenReason !== null) return { kind: "frozen", reason: frozenReason };
     if (isFull) return { kind: "unavailable", cause: "stream_full" };
     const stamp = { sequencedAt: Date.now(), receiptKeyVersion: request.receiptKeyVersion };
     const { head, outcomes } = appendEvents(this.#store, request.events, stamp);

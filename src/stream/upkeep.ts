@@ -4,17 +4,17 @@ import { readTip } from "../mirror/stream-tables.ts";
 import type { SealLimits } from "../settings.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
-import { nextSealAt } from "./batches.ts";
 import type { AppendResult } from "./messages.ts";
 import { type MirrorState, readMirrorState, updateMirrorState } from "./mirror-state.ts";
 import { hasMirrorWork, mirrorSealedBatches } from "./mirroring.ts";
+import { nextSealAt, type Progress, readProgress } from "./progress.ts";
 import { sealDue } from "./seal.ts";
 import type { StreamRef } from "./stream-ref.ts";
 
 /** Batches sealed in one turn: 1,024 events take about 10 ms, and appends wait meanwhile. */
 const MAX_SEALS_PER_TURN = 4;
 /** While Postgres is written to, the alarm stands this far off: it fires only if the object is lost meanwhile. */
-const WATCHDOG_MS = 60_000;
+const WATCHDOG_MS = 10_000;
 /** How often a frozen stream asks Postgres whether both agree again. */
 const FROZEN_RETRY_MS = 60_000;
 
@@ -76,15 +76,16 @@ export class Upkeep {
   schedule(): void {
     if (isEmptyStore(this.#store)) return;
     const state = readMirrorState(this.#store);
-    const sealAt = state.frozenReason === null ? nextSealAt(this.#store, this.#limits) : null;
-    const mirrorAt = this.#nextMirroringAt(state);
+    const progress = readProgress(this.#store);
+    const sealAt = state.frozenReason === null ? nextSealAt(progress, this.#limits) : null;
+    const mirrorAt = this.#nextMirroringAt(progress, state);
     this.#setAlarm(sealAt === null || mirrorAt === null ? (sealAt ?? mirrorAt) : Math.min(sealAt, mirrorAt));
   }
 
   /** Mirrors until nothing is left to mirror, or it fails. One run at a time: a second call joins the first. */
   mirror(): Promise<void> {
     const hyperdrive = this.#hyperdrive;
-    if (hyperdrive === null || !hasMirrorWork(this.#store, readMirrorState(this.#store))) return Promise.resolve();
+    if (hyperdrive === null || !this.#hasMirrorWork()) return Promise.resolve();
     if (this.#mirroring === null) this.#watchdogAt = Date.now() + WATCHDOG_MS;
     this.#mirroring ??= this.#mirrorThrough(hyperdrive).finally(() => {
       this.#mirroring = null;
@@ -123,6 +124,10 @@ export class Upkeep {
     }
   }
 
+  #hasMirrorWork(): boolean {
+    return hasMirrorWork(readProgress(this.#store), readMirrorState(this.#store));
+  }
+
   #sealDue(): void {
     for (let sealed = 0; sealed < MAX_SEALS_PER_TURN; sealed++) {
       const batch = sealDue(this.#store, this.#stream, this.#limits, Date.now(), crypto.randomUUID());
@@ -130,8 +135,8 @@ export class Upkeep {
     }
   }
 
-  #nextMirroringAt(state: MirrorState): number | null {
-    if (this.#hyperdrive === null || !hasMirrorWork(this.#store, state)) return null;
+  #nextMirroringAt(progress: Progress, state: MirrorState): number | null {
+    if (this.#hyperdrive === null || !hasMirrorWork(progress, state)) return null;
     return this.#mirroring === null ? (state.retryAt ?? 0) : this.#watchdogAt;
   }
 

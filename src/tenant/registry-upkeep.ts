@@ -4,7 +4,7 @@ import type { SqlStore } from "../storage/sql-store.ts";
 import { hasUnmirrored, mirrorRegistry } from "./registry-mirroring.ts";
 
 /** While Postgres is written to, the alarm stands this far off: it fires only if the object is lost meanwhile. */
-const WATCHDOG_MS = 60_000;
+const WATCHDOG_MS = 10_000;
 
 /** Mirrors a registry's changes to Postgres, from its alarm. What there is to do is read from storage each time. */
 export class RegistryUpkeep {

@@ -16,8 +16,8 @@ interface NativeHost {
  */
 const native = (globalThis as NativeHost).process?.getBuiltinModule?.("node:crypto");
 
-/** Up to about four blocks, setting the native function up takes longer than hashing. */
-const MIN_NATIVE_BYTES = 256;
+/** Up to two blocks, setting the native function up takes longer than hashing. */
+const MIN_NATIVE_BYTES = 128;
 
 /** SHA-256, synchronous so that it can run inside a storage transaction. 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {

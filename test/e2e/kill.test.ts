@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { uuidFromBytes } from "../../src/ves/index.ts";
 import { blob } from "../../src/storage/sql-store.ts";
 import {
+  EMPTY_LOG,
   logProblems,
   readServedLog,
   readStoredLog,
@@ -120,7 +121,7 @@ function readLogOf(dataDirectory: string): StoredLog {
   const [file, ...others] = streamFiles(dataDirectory);
   expect(others).toEqual([]);
   // Killed before the object's first write, there is no file yet.
-  return file === undefined ? { events: [], entities: [], commands: [] } : readStoredLog(file);
+  return file === undefined ? EMPTY_LOG : readStoredLog(file);
 }
 
 function rejectedProblems({ events }: StoredLog, { rejected }: Ledger): string[] {

@@ -21,11 +21,12 @@ import {
   type WireEnvelope,
 } from "../../../src/ves/index.ts";
 import { nodeStore } from "../../support/node-store.ts";
+import { batchProblems } from "./derive-batches.ts";
 
 /*
  * Re-derives a stream's log from its raw storage, for tests that do harm to the server in between. Everything that the
- * schema stores beside the events themselves (hashes, versions, chains, the entities and commands tables) is computed
- * again from the events alone, by the plainest code there is, and compared. Problems come as sentences, so that a test
+ * schema stores beside the events themselves (hashes, versions, chains, the tables entities, commands and batches) is
+ * computed again from the events alone, by the plainest code there is, and compared. Problems come as sentences, so that a test
  * asserts an empty list and a control asserts the sentence.
  */
 
@@ -34,7 +35,12 @@ export interface StoredLog {
   readonly events: readonly SqlRow[];
   readonly entities: readonly SqlRow[];
   readonly commands: readonly SqlRow[];
+  readonly batches: readonly SqlRow[];
+  readonly mirrorState: readonly SqlRow[];
 }
+
+/** Of a stream that was never written to. */
+export const EMPTY_LOG: StoredLog = { events: [], entities: [], commands: [], batches: [], mirrorState: [] };
 
 /** An event as it was pushed, with the receipt that answered it. */
 export interface Acknowledged {
@@ -72,12 +78,13 @@ export function readStoredLog(file: string): StoredLog {
       const verdict = store.exec("PRAGMA integrity_check").map((row) => text(row["integrity_check"]));
       if (!isDeepStrictEqual(verdict, ["ok"])) throw new Error(`SQLite finds ${file} damaged: ${verdict.join("; ")}`);
       // Killed before its first commit, an object leaves a file without tables.
-      const isEmpty = store.exec("SELECT 1 FROM sqlite_schema WHERE name = 'events'").length === 0;
-      const rows = (query: string): SqlRow[] => (isEmpty ? [] : store.exec(query));
+      if (store.exec("SELECT 1 FROM sqlite_schema WHERE name = 'events'").length === 0) return EMPTY_LOG;
       return {
-        events: rows("SELECT * FROM events NOT INDEXED ORDER BY sequence_number"),
-        entities: rows("SELECT * FROM entities"),
-        commands: rows("SELECT * FROM commands"),
+        events: store.exec("SELECT * FROM events NOT INDEXED ORDER BY sequence_number"),
+        entities: store.exec("SELECT * FROM entities"),
+        commands: store.exec("SELECT * FROM commands"),
+        batches: store.exec("SELECT * FROM batches NOT INDEXED ORDER BY sequence_start"),
+        mirrorState: store.exec("SELECT * FROM mirror_state"),
       };
     } finally {
       store.close();
@@ -89,7 +96,12 @@ export function readStoredLog(file: string): StoredLog {
 
 /** What is wrong with a log in itself: its numbers, its events, and everything that follows from them. */
 export async function logProblems(log: StoredLog, stream: StreamRef, keys: AgentKeys): Promise<string[]> {
-  const problems = [...numberProblems(log), ...entityProblems(log), ...commandProblems(log)];
+  const problems = [
+    ...numberProblems(log),
+    ...entityProblems(log),
+    ...commandProblems(log),
+    ...batchProblems(log, stream),
+  ];
   for (const row of log.events) problems.push(...(await eventProblems(row, stream, keys)));
   return problems;
 }

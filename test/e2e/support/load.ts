@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError, type IngestAnswer, push, registerKey, type Server } from "../../../scripts/lib/client.ts";
 import { newSigner, type Signer, signEvent } from "../../../scripts/lib/signer.ts";
 import type { StreamRef } from "../../../src/stream/stream-ref.ts";
@@ -120,6 +121,23 @@ export async function pushUntilKilled(
   }
 }
 
+/**
+ * Pushes one request after the other, a moment apart, until `isOver`. The server is not killed meanwhile, so every request
+ * must be answered as planned.
+ */
+export async function pushUntil(
+  isOver: () => boolean,
+  server: Server,
+  pusher: Pusher,
+  ledger: Ledger,
+  pauseMs: number,
+): Promise<void> {
+  while (!isOver()) {
+    await settle(server, ledger, await planRequest(pusher));
+    await sleep(pauseMs);
+  }
+}
+
 /** Sends a request, once more if it was sent before, and records its answer. */
 export async function settle(server: Server, ledger: Ledger, request: PlannedRequest): Promise<void> {
   record(ledger, request, await send(server, request));
@@ -151,7 +169,7 @@ function send(server: Server, { agentId, events }: PlannedRequest): Promise<Inge
 }
 
 function record(ledger: Ledger, { events }: PlannedRequest, answer: IngestAnswer): void {
-  const receipts = new Map(answer.receipts?.map((receipt): [string, Receipt] => [receipt.eventId, receipt]));
+  const receipts = new Map(answer.receipts?.map((receipt) => [receipt.eventId, withoutProof(receipt)]));
   const reasons = new Map(answer.rejections?.map(({ event_id, reason }) => [event_id, reason]));
   for (const { wire, verdict } of events) {
     const receipt = receipts.get(wire.event_id);
@@ -170,4 +188,9 @@ function record(ledger: Ledger, { events }: PlannedRequest, answer: IngestAnswer
     }
     ledger.acknowledged.set(wire.event_id, { event: wire, receipt });
   }
+}
+
+/** A repeated event's receipt has its proof beside it if the event was sealed since. All else must stay as it was. */
+function withoutProof({ merkleProof, ...receipt }: Receipt & { readonly merkleProof?: unknown }): Receipt {
+  return receipt;
 }

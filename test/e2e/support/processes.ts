@@ -100,7 +100,9 @@ function collectText(...streams: (Readable | null)[]): { readonly text: () => st
 /** kill -9 of the group that a detached child leads. Returns when nobody of it is left. */
 export async function killGroup(child: ChildProcess): Promise<void> {
   const { pid } = child;
-  if (pid === undefined || groupMembers(pid).length === 0) return;
+  // Looking for the group takes a while, in which much that was to be cut off comes to its end.
+  const isRunning = child.exitCode === null && child.signalCode === null;
+  if (pid === undefined || (!isRunning && groupMembers(pid).length === 0)) return;
   try {
     process.kill(-pid, "SIGKILL");
   } catch {

@@ -1,0 +1,42 @@
+/*
+ * What a server may say of errors while its mirror cannot be reached: one sentence for each attempt, and not many of them.
+ */
+
+const STREAM = /^mirroring failed, attempt (?<attempt>\d+); repeated in (?<wait>\d+) ms: .+$/;
+const REGISTRY = /^mirroring the registry to Postgres failed, attempt \d+: .+$/;
+/** workerd's own remarks: of its stand-in for Hyperdrive, and of alarms that were set anew while they were firing. */
+const WORKERD =
+  /^(failed to connect to local database; e = |stack: \S+workerd\S*( |$)|NOSENTRY SQLite alarm overdue, )/;
+
+/** A failed attempt to mirror, as a stream tells of it. */
+export interface FailedAttempt {
+  readonly attempt: number;
+  readonly waitMs: number;
+  readonly line: string;
+}
+
+/** The attempts of the one stream that is written to. @throws Error when something else was said */
+export function failedAttempts(errors: string): FailedAttempt[] {
+  return errors.split("\n").flatMap((line) => {
+    if (line.trim() === "" || REGISTRY.test(line) || WORKERD.test(line)) return [];
+    const { attempt, wait } = STREAM.exec(line)?.groups ?? {};
+    if (attempt === undefined) throw new Error(`the server must not say: ${line}`);
+    return [{ attempt: Number(attempt), waitMs: Number(wait), line }];
+  });
+}
+
+/** What is wrong with the waits between attempts: each must be about twice the one before, and the first half a second. */
+export function backoffProblems(attempts: readonly FailedAttempt[]): string[] {
+  return attempts.flatMap(({ attempt, waitMs, line }, index) => {
+    const expected = Math.min(60_000, 500 * 2 ** attempt);
+    const follows = attempt === 1 || attempt === (attempts[index - 1]?.attempt ?? 0) + 1;
+    return follows && waitMs >= expected / 2 && waitMs <= expected ? [] : [`not as it backs off: ${line}`];
+  });
+}
+
+/** Most attempts in so long an outage, if every wait is as short as chance allows. */
+export function mostAttempts(outageMs: number): number {
+  let attempts = 1;
+  for (let at = 0, wait = 500; at + wait <= outageMs; attempts++, wait *= 2) at += wait;
+  return attempts;
+}
