@@ -9,7 +9,10 @@ import { growthSection } from "./bench/sections/growth.ts";
 import { ingestSection } from "./bench/sections/ingest.ts";
 import { limitsSection } from "./bench/sections/limits.ts";
 import { objectSection } from "./bench/sections/object.ts";
+import { mirrorSection } from "./bench/sections/mirror.ts";
+import { proofsSection } from "./bench/sections/proofs.ts";
 import { revocationSection } from "./bench/sections/revocation.ts";
+import { sealingSection } from "./bench/sections/sealing.ts";
 
 /*
  * `npm run bench`: how fast the sequencer is on this machine, measured in one run so that its figures can be compared.
@@ -21,15 +24,18 @@ Measures the sequencer in workerd on this machine, with its data on disk, and pr
 the machine's; the ratios are what counts, and those with a bound are marked "pass" or "MISS".
 
   --only A,C      only these sections
-  --quick         shorter measurements (about a minute in all), fewer of them in A, and a smaller log in D
+  --quick         shorter measurements (a few minutes in all), fewer of them in A, and a smaller log in D and H
   --seconds N     length of each measurement over HTTP; 3, or 0.7 with --quick
+  --mirror-seconds N
+                  length of the long run in I; 60, or 15 with --quick
   --json FILE     also writes all figures to FILE
   --check         exit code 1 when a target is missed
   --help          this text
 
 Events have payloads of about 400 bytes and come four to an entity. They are made and signed before any clock starts, and
 sent by processes of their own over keep-alive connections; each measurement begins with a warm-up that does not count.
-B, C and E repeat each side in turn and compare the fastest rounds; D compares medians; A and F are single runs.
+Sides that are compared take turns, and rounds are compared one by one; E takes the fastest; A, F and the long run of I are
+single runs. Where a whole Worker is measured its streams seal their events, as they always do; a mirror is only in I.
 
   A  Ingest end to end over HTTP: verify, sequence, store durably, sign receipts. One stream, one workerd.
   B  Group commit: one-event requests of 32 callers, against the same Worker made to commit each request by itself.
@@ -38,6 +44,10 @@ B, C and E repeat each side in turn and compare the fastest rounds; D compares m
   D  The cost of an append to a log of 1,000,000 events (100,000 with --quick) against one of 1,000.
   E  Where the time of an event goes, part by part, and what the machine can do at best: commits, verifications.
   F  How long revoking a key takes while 8 callers push.
+  G  How long the object takes to seal a batch of 1,024 events, and what that is of verifying their signatures.
+  H  The object's time for the proof of a random event in a log of 1,000,000 (100,000 with --quick) and of one batch.
+  I  What sealing and mirroring take of the ingest rate, and whether the mirror, a PostgreSQL server on this machine that
+     writes to disk, keeps up with a long load.
 `;
 
 const SECTIONS: Record<
@@ -50,6 +60,9 @@ const SECTIONS: Record<
   D: { title: "D. Growth of the log", measure: growthSection },
   E: { title: "E. Where the time goes", measure: limitsSection },
   F: { title: "F. Revocation under load", measure: revocationSection },
+  G: { title: "G. Sealing", measure: sealingSection },
+  H: { title: "H. Proofs", measure: proofsSection },
+  I: { title: "I. The mirror", measure: mirrorSection },
 };
 
 process.exitCode = await main(process.argv.slice(2));

@@ -21,10 +21,3 @@ export class Bench {
     return this.#clients;
   }
 }
-
-/** The middle one of an odd number of values, the mean of the middle two of an even number. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
-}

@@ -6,6 +6,7 @@ import { generateSeed, signingKeyFromSeed, toHex } from "../../src/ves/index.ts"
 import { registerKey, type Server } from "../lib/client.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { ClientRun, FromClient, LoadPlan, ToClient } from "./load-messages.ts";
+import { percentile } from "./statistics.ts";
 
 /** Enough that clients are not what is measured, few enough to leave the server a core on small machines. */
 const CLIENTS = Math.max(2, Math.min(4, availableParallelism() - 2));
@@ -30,6 +31,8 @@ export interface LoadOptions {
   readonly callers: number;
   readonly commandIds: boolean;
   readonly seconds: number;
+  /** Events a second to sign enough for. Enough for most machines unless given. */
+  readonly ceilingRate?: number;
 }
 
 export interface LoadResult {
@@ -93,10 +96,8 @@ export class LoadClients {
     const clients = this.#clients.slice(0, callers);
     const storeId = options.storeId ?? crypto.randomUUID();
     // Two waves at least: a caller whose only request is under way from start to end says nothing about a steady state.
-    const requests = Math.max(
-      2 * callers,
-      Math.ceil((ceilingRate(batchSize) * (seconds + WARM_UP_MS / 1_000)) / batchSize),
-    );
+    const rate = options.ceilingRate ?? usualCeilingRate(batchSize);
+    const requests = Math.max(2 * callers, Math.ceil((rate * (seconds + WARM_UP_MS / 1_000)) / batchSize));
     await Promise.all(
       clients.map((client, index) => {
         const plan: LoadPlan = {
@@ -129,7 +130,7 @@ export class LoadClients {
 }
 
 /** Events a second that are enough for most machines. On a faster one the clock stops when the requests run out. */
-function ceilingRate(batchSize: number): number {
+function usualCeilingRate(batchSize: number): number {
   if (batchSize === 1) return 3_000;
   return batchSize === 10 ? 9_000 : 12_000;
 }
@@ -155,7 +156,6 @@ function resultOf(runs: readonly ClientRun[], batchSize: number, seconds: number
       if (end >= from && start < to) latencies.push(end - start);
     }
   }
-  latencies.sort((a, b) => a - b);
   return {
     eventsPerSecond: (requests * batchSize * 1_000) / (to - from),
     p50Ms: percentile(latencies, 0.5),
@@ -164,8 +164,4 @@ function resultOf(runs: readonly ClientRun[], batchSize: number, seconds: number
     errors: runs.reduce((sum, run) => sum + run.errors, 0),
     firstError: runs.map(({ firstError }) => firstError).find((error) => error !== null) ?? null,
   };
-}
-
-function percentile(sorted: readonly number[], rank: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * rank))] ?? NaN;
 }

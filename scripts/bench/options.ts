@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const SECTION_IDS = ["A", "B", "C", "D", "E", "F"] as const;
+export const SECTION_IDS = ["A", "B", "C", "D", "E", "F", "G", "H", "I"] as const;
 export type SectionId = (typeof SECTION_IDS)[number];
 
 export interface Options {
@@ -8,6 +8,8 @@ export interface Options {
   readonly quick: boolean;
   readonly check: boolean;
   readonly seconds: number;
+  /** Of the long run of the mirror. */
+  readonly mirrorSeconds: number;
   readonly json: string | null;
   readonly only: readonly SectionId[];
 }
@@ -18,6 +20,8 @@ export class UsageError extends Error {
 }
 
 const MAX_SECONDS = 60;
+/** All of its events are signed before it begins, and wait in memory. */
+const MAX_MIRROR_SECONDS = 300;
 
 /** @throws UsageError */
 export function parseOptions(args: readonly string[]): Options {
@@ -27,7 +31,8 @@ export function parseOptions(args: readonly string[]): Options {
     help: values.help ?? false,
     quick,
     check: values.check ?? false,
-    seconds: secondsOf(values.seconds ?? (quick ? "0.7" : "3")),
+    seconds: secondsOf("seconds", values.seconds ?? (quick ? "0.7" : "3"), MAX_SECONDS),
+    mirrorSeconds: secondsOf("mirror-seconds", values["mirror-seconds"] ?? (quick ? "15" : "60"), MAX_MIRROR_SECONDS),
     json: values.json ?? null,
     only: sectionsOf(values.only),
   };
@@ -42,6 +47,7 @@ function parse(args: readonly string[]) {
         quick: { type: "boolean" },
         check: { type: "boolean" },
         seconds: { type: "string" },
+        "mirror-seconds": { type: "string" },
         json: { type: "string" },
         only: { type: "string" },
       },
@@ -51,10 +57,10 @@ function parse(args: readonly string[]) {
   }
 }
 
-function secondsOf(text: string): number {
+function secondsOf(option: string, text: string, most: number): number {
   const seconds = Number(text);
-  if (seconds > 0 && seconds <= MAX_SECONDS) return seconds;
-  throw new UsageError(`--seconds must be more than 0 and at most ${MAX_SECONDS}, not ${text}`);
+  if (seconds > 0 && seconds <= most) return seconds;
+  throw new UsageError(`--${option} must be more than 0 and at most ${most}, not ${text}`);
 }
 
 function sectionsOf(text: string | undefined): readonly SectionId[] {

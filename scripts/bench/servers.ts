@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Server } from "../lib/client.ts";
 import { newVariables } from "../lib/dev-vars.ts";
+import { openDatabase } from "../lib/local-database.ts";
 import { bundleWorker, startWorker } from "../lib/local-server.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { progress } from "./report.ts";
@@ -13,14 +14,23 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const WRANGLER = join(ROOT, "node_modules", "wrangler", "wrangler-dist", "cli.js");
 const TMPFS = 0x0102_1994;
 
-/** The Workers that are measured: the one that is deployed, and three of the benchmark's own (scripts/bench/worker). */
-export type Variant = "production" | "one-commit-each" | "growing" | "index";
+/** The Workers that are measured: the one that is deployed, and those of the benchmark's own (scripts/bench/worker). */
+export type Variant = "production" | "one-commit-each" | "growing" | "index" | "unsealed";
 
-/** Starts each Worker when it is first needed, in a workerd and on a data directory of its own. */
+/** A Worker whose streams are mirrored to a database. */
+export interface MirroredServer extends Server {
+  readonly databaseUrl: string;
+}
+
+/**
+ * Starts each Worker when it is first needed, in a workerd and on a data directory of its own. Streams seal in all of them
+ * but "unsealed"; only the one of {@link Servers.startMirrored} has a mirror.
+ */
 export class Servers {
   readonly #cleanup: Cleanup;
   readonly #dataRoot = dataRoot();
   readonly #running = new Map<Variant, Promise<Server>>();
+  #mirrored: Promise<MirroredServer> | null = null;
 
   constructor(cleanup: Cleanup) {
     this.#cleanup = cleanup;
@@ -37,13 +47,32 @@ export class Servers {
     return running;
   }
 
-  async #start(variant: Variant): Promise<Server> {
+  /** The Worker that is deployed with a PostgreSQL server beside it that writes to disk, as `npm start` runs both. */
+  startMirrored(): Promise<MirroredServer> {
+    this.#mirrored ??= this.#startMirrored();
+    return this.#mirrored;
+  }
+
+  async #startMirrored(): Promise<MirroredServer> {
+    progress("starting PostgreSQL");
+    const database = await openDatabase(undefined, join(this.#dataRoot, "postgres"));
+    this.#cleanup.addAsync(database.stop);
+    progress("starting the Worker (mirrored)");
+    const server = await this.#serve("mirrored", bundleWorker(), database.url);
+    return { ...server, databaseUrl: database.url };
+  }
+
+  #start(variant: Variant): Promise<Server> {
     progress(`starting the Worker (${variant})`);
+    return this.#serve(variant, variant === "production" ? bundleWorker() : bundleBenchWorker(variant));
+  }
+
+  async #serve(name: string, bundle: string, databaseUrl?: string): Promise<Server> {
     const variables = newVariables();
-    const bundle = variant === "production" ? bundleWorker() : bundleBenchWorker(variant);
-    const dataDirectory = join(this.#dataRoot, variant);
+    const dataDirectory = join(this.#dataRoot, name);
     mkdirSync(dataDirectory);
-    const server = await startWorker({ bundle, variables, dataDirectory, port: 0 });
+    const mirror = databaseUrl === undefined ? {} : { databaseUrl };
+    const server = await startWorker({ bundle, variables, dataDirectory, port: 0, ...mirror });
     this.#cleanup.addAsync(server.stop);
     return { url: server.url, apiKey: variables["BOOTSTRAP_ADMIN_API_KEY"] ?? "" };
   }
@@ -84,7 +113,10 @@ function dataRoot(): string {
   const own = join(ROOT, ".data");
   const parent = [tmpdir(), "/var/tmp"].find((directory) => isOnDisk(directory)) ?? own;
   mkdirSync(parent, { recursive: true });
-  return mkdtempSync(join(parent, "sequencer-bench-"));
+  const directory = mkdtempSync(join(parent, "sequencer-bench-"));
+  // Run by root, PostgreSQL is another user and has to pass through, or else its data is put elsewhere.
+  chmodSync(directory, 0o711);
+  return directory;
 }
 
 function isOnDisk(directory: string): boolean {

@@ -1,7 +1,8 @@
-import { type Bench, median } from "../bench.ts";
+import type { Bench } from "../bench.ts";
 import { newLoadAgent } from "../load.ts";
 import { progress, type SectionResult } from "../report.ts";
 import type { Variant } from "../servers.ts";
+import { median } from "../statistics.ts";
 
 const CALLERS = 32;
 /** Short turns, many of them: other work on the machine comes in bursts. */

@@ -1,8 +1,10 @@
 import type { Server } from "../../lib/client.ts";
-import { type Bench, median } from "../bench.ts";
+import type { Bench } from "../bench.ts";
+import { fillObject, LARGE_OBJECT } from "../filled-object.ts";
 import { newLoadAgent } from "../load.ts";
 import { progress, type SectionResult } from "../report.ts";
 import { objectCall } from "../servers.ts";
+import { median } from "../statistics.ts";
 import type { FillRequest } from "../worker/growing.ts";
 import { EVENTS_PER_ENTITY } from "../workload.ts";
 
@@ -83,10 +85,7 @@ async function fillStream(server: Server, request: FillRequest): Promise<void> {
 
 async function objectsShare(bench: Bench, large: number): Promise<(string | number)[][]> {
   const server = await bench.servers.start("index");
-  for (let events = 0; events < large; events += FILL_STEP) {
-    progress(`D: filling an object, ${events.toLocaleString("en-US")} of ${large.toLocaleString("en-US")}`);
-    await objectCall(server, "large", { op: "fill", events: Math.min(FILL_STEP, large - events) });
-  }
+  await fillObject(server, { section: "D", object: LARGE_OBJECT, events: large });
   const rounds = bench.options.quick ? 5 : 13;
   const times = new Map(WORKLOADS.map(({ name }) => [name, { small: [] as number[], large: [] as number[] }]));
   for (let round = 0; round < rounds; round++) {
@@ -94,9 +93,9 @@ async function objectsShare(bench: Bench, large: number): Promise<(string | numb
     for (const workload of WORKLOADS) {
       // A new one each time: it must not outgrow its size while it is measured.
       const small = `small ${round} ${workload.name}`;
-      await objectCall(server, small, { op: "fill", events: SMALL });
+      await objectCall(server, small, { op: "fillTo", events: SMALL });
       times.get(workload.name)?.small.push(await measure(server, small, SMALL, workload));
-      times.get(workload.name)?.large.push(await measure(server, "large", large, workload));
+      times.get(workload.name)?.large.push(await measure(server, LARGE_OBJECT, large, workload));
     }
   }
   return Array.from(times, ([name, measured]) => [name, ...growthOf(measured)]);

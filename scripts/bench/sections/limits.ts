@@ -1,20 +1,16 @@
-import { generateSeed, signingKeyFromSeed, toHex } from "../../../src/ves/index.ts";
 import type { Server } from "../../lib/client.ts";
-import { signEvent } from "../../lib/signer.ts";
 import type { Bench } from "../bench.ts";
 import { newLoadAgent } from "../load.ts";
+import { PART_BATCH, partCosts } from "../part-costs.ts";
 import { progress, type SectionResult, type Table } from "../report.ts";
-import { objectCall, timedCall } from "../servers.ts";
+import { objectCall } from "../servers.ts";
 import { PARTS, type Part } from "../worker/messages.ts";
-import { factOf } from "../workload.ts";
 
-const BATCH_SIZE = 100;
+const BATCH_SIZE = PART_BATCH;
 const CALLERS = 8;
 const COMMITS = 200;
 /** Short turns, the best of which counts, as with the parts. */
 const MAX_SECONDS = 1.5;
-/** Of one timed call, over all events of a request. */
-const PASSES = 20;
 
 /** Names of the parts in the order of a request; indented ones are contained in the one before. */
 const NAMES: Record<Exclude<Part, "nothing">, string> = {
@@ -36,7 +32,7 @@ const NAMES: Record<Exclude<Part, "nothing">, string> = {
 /** E: what the same machine can do at best, and where an event's time goes. */
 export async function limitsSection(bench: Bench): Promise<SectionResult> {
   const server = await bench.servers.start("index");
-  const costs = await partCosts(server, bench.options.quick);
+  const costs = await partCosts(server, { section: "E", parts: PARTS, quick: bench.options.quick });
   const append = await appendCost(server, bench.options.quick);
   const commitMs = await commitCost(server, bench.options.quick);
   const endToEnd = await endToEndRate(bench);
@@ -77,35 +73,6 @@ export async function limitsSection(bench: Bench): Promise<SectionResult> {
         `${percent((endToEnd * (costs.verifyEd25519 + costs.sign)) / 1_000_000)} of what verifying and signing alone would allow.`,
     ],
   };
-}
-
-/** Microseconds an event of each part. */
-async function partCosts(server: Server, quick: boolean): Promise<Record<Part, number>> {
-  const signer = {
-    tenantId: crypto.randomUUID(),
-    storeId: crypto.randomUUID(),
-    agentId: crypto.randomUUID(),
-    keyId: 1,
-    key: await signingKeyFromSeed(generateSeed()),
-  };
-  const facts = Array.from({ length: BATCH_SIZE }, (_, index) => factOf(index, { prefix: "order", commandIds: false }));
-  const events = await Promise.all(facts.map((fact) => signEvent(signer, fact)));
-  const text = JSON.stringify({ agentId: signer.agentId, events });
-  await timedCall(server, { op: "body", text, publicKey: toHex(signer.key.publicKey) });
-
-  const timings = Object.fromEntries(PARTS.map((part) => [part, []])) as unknown as Record<Part, number[]>;
-  // The parts take turns, so that other work on the machine meets all of them; the first rounds warm up.
-  for (let round = quick ? -1 : -3; round < (quick ? 3 : 9); round++) {
-    progress("E: parts");
-    for (const part of PARTS) {
-      const { ms } = await timedCall(server, { op: "part", part, rounds: PASSES });
-      if (round >= 0) timings[part].push(ms);
-    }
-  }
-  // What disturbs a round only ever makes it slower, so the fastest one is closest to the cost.
-  const call = Math.min(...timings.nothing);
-  const cost = (part: Part): number => (Math.max(0, Math.min(...timings[part]) - call) * 1_000) / (PASSES * BATCH_SIZE);
-  return Object.fromEntries(PARTS.map((part) => [part, cost(part)])) as Record<Part, number>;
 }
 
 async function appendCost(server: Server, quick: boolean): Promise<number> {

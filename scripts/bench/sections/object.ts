@@ -1,7 +1,8 @@
 import type { Server } from "../../lib/client.ts";
-import { type Bench, median } from "../bench.ts";
+import type { Bench } from "../bench.ts";
 import { progress, type SectionResult, type Table } from "../report.ts";
 import { objectCall } from "../servers.ts";
+import { median } from "../statistics.ts";
 
 const BATCH_SIZE = 100;
 const MODES = ["raw", "append"] as const;
@@ -86,7 +87,7 @@ async function rowsTable(server: Server): Promise<Table> {
       const object = `rows ${commandIds} ${batchSize}`;
       const batches = 8;
       // The first batch also makes the tables.
-      await objectCall(server, object, { op: "fill", events: 1_000 });
+      await objectCall(server, object, { op: "fillTo", events: 1_000 });
       await objectCall(server, object, { op: "prepare", batches, batchSize, commandIds });
       const { answer } = await objectCall(server, object, { op: "countRows" });
       rows.push([

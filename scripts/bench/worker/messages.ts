@@ -2,8 +2,11 @@
 
 /** Asked of one object, which is made when it is first named. */
 export type ObjectCall =
-  /** Appends this many events in batches of 1,000, through appendEvents; entity ids count on from what is there. */
-  | { readonly op: "fill"; readonly events: number }
+  /**
+   * Appends until this many events are stored, 1,000 at a time through appendEvents, and seals them as they come, 1,024 at
+   * a time. Entity ids count on from what is there.
+   */
+  | { readonly op: "fillTo"; readonly events: number }
   /** Makes batches for the next measurement and keeps them in memory. */
   | {
       readonly op: "prepare";
@@ -21,11 +24,17 @@ export type ObjectCall =
   | { readonly op: "append"; readonly commitEach: boolean }
   /** The same rows by plain INSERTs, without deciding anything. */
   | { readonly op: "raw"; readonly commitEach: boolean }
+  /** Seals this many batches of 1,024 stored events. */
+  | { readonly op: "seal"; readonly batches: number }
+  /** Seals the next batch of 1,024 stored events and takes it back: all of the work but the commit to disk. */
+  | { readonly op: "sealAndUndo" }
+  /** Reads the proofs of this many sealed events, anywhere in the log. */
+  | { readonly op: "prove"; readonly proofs: number }
   /** As append, and counts the rows that SQLite reports as written. */
   | { readonly op: "countRows" }
   /** One row and one commit, this many times. */
   | { readonly op: "commits"; readonly count: number }
-  /** Takes the prepared events over RPC, this many batches of 100, and does nothing with them. */
+  /** What a call costs by itself. */
   | { readonly op: "nothing" };
 
 export interface ObjectAnswer {
