@@ -1,5 +1,6 @@
 import { commands } from "./admin/commands.ts";
 import { nearest } from "./lib/nearest.ts";
+import { UsageError } from "./lib/usage.ts";
 
 /*
  * `npm run admin -- COMMAND`: what an operator does to a deployment, besides deploying it.
@@ -19,8 +20,9 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   try {
     return await command.run(args);
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`);
-    return isUsageError(error) ? 2 : 1;
+    const isUsage = error instanceof UsageError;
+    process.stderr.write(`${(error as Error).message}${isUsage ? ` See npm run admin -- ${name} --help` : ""}\n`);
+    return isUsage ? 2 : 1;
   }
 }
 
@@ -29,11 +31,6 @@ function unknown(name: string): number {
   const hint = suggestion === undefined ? "npm run admin lists the commands." : `Did you mean ${suggestion}?`;
   process.stderr.write(`There is no command ${name}. ${hint}\n`);
   return 2;
-}
-
-/** Whether parseArgs refused the arguments. */
-function isUsageError(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS") ?? false;
 }
 
 function help(): string {

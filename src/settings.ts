@@ -2,8 +2,16 @@ import { z } from "zod";
 import { bytesField, timeField } from "./fields.ts";
 import { MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
 
-/** Most events of one batch: its tree, 64 bytes an event, must fit a value of 2 MB. */
-export const MAX_BATCH_EVENTS = 16_384;
+/** Most events of one batch: whoever mirrors or restores it holds all of it in memory. */
+export const MAX_BATCH_EVENTS = 4_096;
+
+/** When a stream seals its events into a batch: when there are so many, or the oldest is so old. */
+export interface SealLimits {
+  readonly maxEvents: number;
+  readonly maxAgeMs: number;
+}
+
+const DEFAULT_SEAL_LIMITS: SealLimits = { maxEvents: 1_024, maxAgeMs: 5_000 };
 
 const seed = bytesField(32);
 
@@ -45,8 +53,8 @@ const variables = z.object({
   MAX_BODY_SIZE_BYTES: integer(10 * 1024 * 1024, 1_024, 12 * 1024 * 1024),
   MAX_EVENTS_PER_BATCH: integer(1_000, 1, 2_000),
   MAX_EVENT_PAYLOAD_SIZE: integer(MAX_PAYLOAD_BYTES, 1, MAX_PAYLOAD_BYTES),
-  SEAL_MAX_EVENTS: integer(1_024, 1, MAX_BATCH_EVENTS),
-  SEAL_MAX_AGE_MS: integer(5_000, 100, 3_600_000),
+  SEAL_MAX_EVENTS: integer(DEFAULT_SEAL_LIMITS.maxEvents, 1, MAX_BATCH_EVENTS),
+  SEAL_MAX_AGE_MS: integer(DEFAULT_SEAL_LIMITS.maxAgeMs, 100, 3_600_000),
   REQUIRE_SIGNED_EXECUTION_CONTROLS: flag(false),
   REQUIRE_PROOF_OF_POSSESSION: flag(false),
 });
@@ -74,12 +82,16 @@ export function readSettings(env: Readonly<Record<string, unknown>>): Settings {
   throw new ConfigError(`wrong configuration: ${problems.join("; ")}`);
 }
 
-/** When a stream seals its events into a batch: when there are so many, or the oldest is so old. */
-export interface SealLimits {
-  readonly maxEvents: number;
-  readonly maxAgeMs: number;
-}
-
-export function sealLimits({ SEAL_MAX_EVENTS, SEAL_MAX_AGE_MS }: Settings): SealLimits {
-  return { maxEvents: SEAL_MAX_EVENTS, maxAgeMs: SEAL_MAX_AGE_MS };
+/**
+ * When the streams of a deployment seal. With a wrong setting Workers refuse every request and say why, but streams must go
+ * on with what they hold already: they seal by the defaults.
+ */
+export function sealLimits(env: Readonly<Record<string, unknown>>): SealLimits {
+  try {
+    const { SEAL_MAX_EVENTS, SEAL_MAX_AGE_MS } = readSettings(env);
+    return { maxEvents: SEAL_MAX_EVENTS, maxAgeMs: SEAL_MAX_AGE_MS };
+  } catch (error) {
+    if (error instanceof ConfigError) return DEFAULT_SEAL_LIMITS;
+    throw error;
+  }
 }

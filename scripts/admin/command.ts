@@ -5,7 +5,8 @@ export interface Command {
   /**
    * @param args what follows the command's name
    * @returns the exit code
-   * @throws Error whose message is shown as it is; an error of parseArgs ends with 2, any other with 1
+   * @throws UsageError: it is shown with a hint at the help, and the exit code is 2; of any other error the message is
+   *   shown as it is, and the exit code is 1
    */
   readonly run: (args: readonly string[]) => Promise<number>;
 }

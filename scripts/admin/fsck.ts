@@ -7,7 +7,6 @@ import { SourceError } from "../fsck/log-source.ts";
 import { databaseError, inSnapshot, listStreams, openPostgresSource } from "../fsck/postgres-source.ts";
 import { closingText, streamText } from "../fsck/text-report.ts";
 import { type Progress, textProgress } from "../lib/progress.ts";
-import { UsageError } from "../lib/usage.ts";
 import type { Command } from "./command.ts";
 import { FSCK_HELP, type FsckOptions, readFsckOptions } from "./fsck-options.ts";
 
@@ -29,9 +28,8 @@ async function run(args: readonly string[]): Promise<number> {
     return reports.some((report) => differencesOf(report) > 0) ? 1 : 0;
   } catch (error) {
     progress.clear();
-    if (error instanceof UsageError) process.stderr.write(`${error.message} See npm run admin -- fsck --help\n`);
-    else if (error instanceof SourceError) process.stderr.write(`${error.message}\n`);
-    else throw error;
+    if (!(error instanceof SourceError)) throw error;
+    process.stderr.write(`${error.message}\n`);
     return 2;
   }
 }

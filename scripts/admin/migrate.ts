@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
 import { requireDatabaseUrl } from "../lib/database-url.ts";
 import { migratePostgres } from "../lib/postgres-migrations.ts";
+import { parseOptions } from "../lib/usage.ts";
 import type { Command } from "./command.ts";
 
 const HELP = `Usage: npm run admin -- migrate [--database-url URL] [--json]
@@ -14,16 +14,18 @@ Brings the mirror's PostgreSQL database to the schema of this version. Does noth
 export const migrate: Command = { summary: "brings the mirror's database to the schema of this version", run };
 
 async function run(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { "database-url": { type: "string" }, json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+  const options = parseOptions(args, {
+    "database-url": { type: "string" },
+    json: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
   });
-  if (values.help) {
+  if (options.help === true) {
     process.stdout.write(HELP);
     return 0;
   }
-  const { applied } = await migratePostgres(requireDatabaseUrl(values["database-url"] ?? process.env["DATABASE_URL"]));
-  if (values.json) process.stdout.write(`${JSON.stringify({ applied })}\n`);
+  const url = requireDatabaseUrl(options["database-url"] ?? process.env["DATABASE_URL"]);
+  const { applied } = await migratePostgres(url);
+  if (options.json === true) process.stdout.write(`${JSON.stringify({ applied })}\n`);
   else if (applied.length === 0) process.stdout.write("The database is up to date.\n");
   else process.stdout.write(`Applied ${applied.join(", ")}.\n`);
   return 0;

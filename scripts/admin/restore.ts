@@ -60,9 +60,8 @@ async function run(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     progress.clear();
-    if (error instanceof UsageError) process.stderr.write(`${error.message} See npm run admin -- restore --help\n`);
-    else if (error instanceof Refusal || error instanceof SourceError) process.stderr.write(`${error.message}\n`);
-    else throw error;
+    if (!(error instanceof Refusal || error instanceof SourceError)) throw error;
+    process.stderr.write(`${error.message}\n`);
     return error instanceof Refusal ? 1 : 2;
   }
 }

@@ -3,6 +3,7 @@ import { ExpiringCache } from "../access/expiring-cache.ts";
 import { type Principal, requirePermission, requireFlag } from "../access/principal.ts";
 import { RequestError, unavailable } from "../errors.ts";
 import { findStreamOfBatch } from "../mirror/batch-index.ts";
+import { postgresProblem } from "../mirror/postgres.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import { uuidField } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";
@@ -84,8 +85,9 @@ async function lookUp(
   try {
     return await findStreamOfBatch(hyperdrive, batchId, tenantId);
   } catch (error) {
-    console.error("the index of batches did not answer", error);
-    throw unavailable("The index of batches cannot be reached: repeat the request, or name tenant_id and store_id");
+    console.error(`looking up the stream of batch ${batchId} in Postgres failed: ${String(error)}`);
+    const problem = `${postgresProblem(error)}, and batches are looked up there`;
+    throw unavailable(`${problem}: repeat the request, or name tenant_id and store_id`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { requireFlag } from "../access/principal.ts";
-import { type FrozenStream, readFrozenStreams } from "../mirror/health.ts";
+import { type FrozenStream, readFrozenStreams, type Scope } from "../mirror/health.ts";
+import { postgresProblem } from "../mirror/postgres.ts";
 import { toRfc3339Offset } from "../ves/index.ts";
 import { SERVICE, VERSION } from "../version.ts";
 import { endpoint } from "./endpoint.ts";
@@ -8,26 +9,25 @@ import { timeText, uuidText } from "./schemas.ts";
 
 const MAX_FROZEN_STREAMS = 100;
 
-const healthStatus = z.enum(["healthy", "degraded", "unhealthy"]);
-const mirrorStatus = z.enum([...healthStatus.options, "not_configured"]);
+const componentStatus = z.enum(["healthy", "degraded", "unhealthy", "not_configured"]);
 
 const healthResponse = z.object({
-  status: healthStatus.describe("degraded: events are accepted, and something needs a look"),
+  status: z.enum(["healthy", "degraded"]).describe("degraded: events are accepted, and something needs a look"),
   service: z.string(),
   version: z.string(),
   timestamp: timeText,
   components: z.object({
     database: z.object({
       name: z.literal("postgresql"),
-      status: mirrorStatus,
+      status: componentStatus,
       message: z.string().optional(),
       response_time_ms: z.number().optional(),
     }),
     mirror: z.object({
-      status: mirrorStatus.describe("degraded when a stream is frozen"),
+      status: componentStatus.describe("degraded when a stream is frozen"),
       frozen_streams: z
         .array(z.object({ tenant_id: uuidText, store_id: uuidText, reason: z.string(), frozen_at: timeText }))
-        .describe(`Those of the credential's tenant, or of all for the bootstrap key; at most ${MAX_FROZEN_STREAMS}`),
+        .describe(`Those that the credential is for, or all for the bootstrap key; at most ${MAX_FROZEN_STREAMS}`),
     }),
   }),
 });
@@ -41,12 +41,13 @@ export const healthEndpoints = [
     path: "/health/detailed",
     tag: "Sequencer",
     summary: "How the mirror in Postgres is",
-    description: "Answers 200 even without Postgres: events are accepted all the same, and mirrored later.",
+    description: `Answers 200 with \`degraded\`, and not an error, while Postgres is away: events are accepted all the same, and
+mirrored later. A load balancer that asks here is not meant to take the deployment out.`,
     response: healthResponse,
     handle: async (c) => {
       const principal = c.get("principal");
       requireFlag(principal, "admin");
-      const components = await askMirror(c.env.POSTGRES, principal.tenantId);
+      const components = await askMirror(c.env.POSTGRES, principal);
       const isSound = ({ status }: { status: string }): boolean => status === "healthy" || status === "not_configured";
       return {
         status: Object.values(components).every(isSound) ? "healthy" : "degraded",
@@ -59,7 +60,7 @@ export const healthEndpoints = [
   }),
 ];
 
-async function askMirror(hyperdrive: Hyperdrive | undefined, tenantId: string | null): Promise<Components> {
+async function askMirror(hyperdrive: Hyperdrive | undefined, scope: Scope): Promise<Components> {
   const name = "postgresql";
   if (hyperdrive === undefined) {
     const message = "This deployment has no binding POSTGRES: nothing is mirrored";
@@ -70,14 +71,14 @@ async function askMirror(hyperdrive: Hyperdrive | undefined, tenantId: string | 
   }
   const asked = Date.now();
   try {
-    const frozen = await readFrozenStreams(hyperdrive, tenantId, MAX_FROZEN_STREAMS);
+    const frozen = await readFrozenStreams(hyperdrive, scope, MAX_FROZEN_STREAMS);
     return {
       database: { name, status: "healthy", response_time_ms: Date.now() - asked },
       mirror: { status: frozen.length === 0 ? "healthy" : "degraded", frozen_streams: frozen.map(frozenJson) },
     };
   } catch (error) {
-    console.error("Postgres did not answer", error);
-    const message = "Postgres cannot be reached: sealed batches wait in their streams until it can";
+    console.error(`reading the frozen streams from Postgres failed: ${String(error)}`);
+    const message = `${postgresProblem(error)}: sealed batches wait in their streams meanwhile`;
     return {
       database: { name, status: "unhealthy", message, response_time_ms: Date.now() - asked },
       mirror: { status: "degraded", frozen_streams: [] },

@@ -12,6 +12,9 @@ import { existingStream, type StreamQuery, streamOf } from "./stream-reads.ts";
  * What both families ask for about proofs, and how it is read.
  */
 
+/** Seconds after which a frozen stream is worth another look: it waits for an operator. */
+const FROZEN_RETRY_AFTER = 60;
+
 export type FoundProof = Extract<ProofResult, { kind: "proof" }>;
 
 export const proofParams = z.object({ sequence_number: numberParam(1, Number.MAX_SAFE_INTEGER) });
@@ -70,6 +73,11 @@ async function requireInBatch(
 function proofOf(result: ProofResult, unknownEvent: string): FoundProof {
   if (result.kind === "proof") return result;
   if (result.kind === "unknown_event") throw new RequestError("EVENT_NOT_FOUND", unknownEvent);
+  const message = "The event is in the log, but its batch is not sealed yet";
+  if (result.sealAt === null) {
+    const frozen = `${message}: the stream is frozen, and seals nothing until that is resolved`;
+    throw new RequestError("NOT_YET_SEALED", frozen, { retryAfter: FROZEN_RETRY_AFTER });
+  }
   const retryAfter = Math.max(1, Math.ceil((result.sealAt - Date.now()) / 1_000));
-  throw new RequestError("NOT_YET_SEALED", "The event is in the log, but its batch is not sealed yet", { retryAfter });
+  throw new RequestError("NOT_YET_SEALED", message, { retryAfter });
 }

@@ -28,8 +28,9 @@ there.`,
       requireBootstrapAdmin(c.get("principal"));
       const near = locationHint(c.req.raw.cf as IncomingRequestCfProperties | undefined);
       const result = await streamStub(c.env, stream, near).restore();
+      const isThere = result.kind !== "refused" || result.refusal.kind === "not_empty";
+      if (isThere) await ensureStore(c.env, stream.tenantId, stream.storeId);
       if (result.kind === "refused") throw errorOf(result.refusal);
-      await ensureStore(c.env, stream.tenantId, stream.storeId);
       return {
         status: result.kind,
         restored_sequence: result.restoredSequence,

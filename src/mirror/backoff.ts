@@ -1,5 +1,5 @@
 const FIRST_MS = 500;
-const LONGEST_MS = 60_000;
+export const LONGEST_BACKOFF_MS = 60_000;
 
 /**
  * How long to wait after so many failures in a row: doubled each time up to a minute, and between half and all of that by
@@ -8,6 +8,6 @@ const LONGEST_MS = 60_000;
  * @param random from 0 to 1
  */
 export function backoffMs(failures: number, random: number = Math.random()): number {
-  const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures, 20));
+  const ceiling = Math.min(LONGEST_BACKOFF_MS, FIRST_MS * 2 ** Math.min(failures, 20));
   return Math.round(ceiling * (0.5 + random / 2));
 }

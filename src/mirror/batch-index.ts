@@ -1,5 +1,5 @@
 import type { StreamRef } from "../stream/stream-ref.ts";
-import { withPostgres } from "./postgres.ts";
+import { PATIENCE_MS, withPostgres } from "./postgres.ts";
 
 /**
  * The stream that a batch is of. A batch is here once it is mirrored, moments after it was sealed.
@@ -13,12 +13,15 @@ export async function findStreamOfBatch(
   batchId: string,
   tenantId: string | null,
 ): Promise<StreamRef | null> {
-  const { rows } = await withPostgres(hyperdrive, (connection) =>
-    connection.query<{ tenant_id: string; store_id: string }>(
-      `SELECT tenant_id, store_id FROM ves_commitments
-        WHERE batch_id = $1 AND ($2::uuid IS NULL OR tenant_id = $2)`,
-      [batchId, tenantId],
-    ),
+  const { rows } = await withPostgres(
+    hyperdrive,
+    (connection) =>
+      connection.query<{ tenant_id: string; store_id: string }>(
+        `SELECT tenant_id, store_id FROM ves_commitments
+          WHERE batch_id = $1 AND ($2::uuid IS NULL OR tenant_id = $2)`,
+        [batchId, tenantId],
+      ),
+    PATIENCE_MS,
   );
   const [row] = rows;
   return row === undefined ? null : { tenantId: row.tenant_id, storeId: row.store_id };

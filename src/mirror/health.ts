@@ -1,4 +1,12 @@
-import { withPostgres } from "./postgres.ts";
+import { PATIENCE_MS, withPostgres } from "./postgres.ts";
+
+/** Which streams are told of. */
+export interface Scope {
+  /** Null: those of all tenants. */
+  readonly tenantId: string | null;
+  /** Null: all stores of the tenant. */
+  readonly storeIds: readonly string[] | null;
+}
 
 /** A stream that takes no writes because it and its mirror disagree. */
 export interface FrozenStream {
@@ -14,23 +22,24 @@ export interface MirrorCounts {
   readonly mirroredStreams: number;
 }
 
-/**
- * Streams that are frozen, the one that is so for the longest time first.
- *
- * @param tenantId whose streams alone; null: all
- * @throws when Postgres cannot be asked
- */
+/** The scope's streams among the rows of a table, with its two ids as parameters 1 and 2. */
+const IN_SCOPE = "($1::uuid IS NULL OR tenant_id = $1) AND ($2::uuid[] IS NULL OR store_id = ANY ($2))";
+
+/** Streams that are frozen, the one that is so for the longest time first. @throws when Postgres cannot be asked */
 export async function readFrozenStreams(
   hyperdrive: Hyperdrive,
-  tenantId: string | null,
+  { tenantId, storeIds }: Scope,
   limit: number,
 ): Promise<readonly FrozenStream[]> {
-  const { rows } = await withPostgres(hyperdrive, (connection) =>
-    connection.query<{ tenant_id: string; store_id: string; reason: string; frozen_at: Date }>(
-      `SELECT tenant_id, store_id, reason, frozen_at FROM ves_frozen_streams
-        WHERE $1::uuid IS NULL OR tenant_id = $1 ORDER BY frozen_at, tenant_id, store_id LIMIT $2`,
-      [tenantId, limit],
-    ),
+  const { rows } = await withPostgres(
+    hyperdrive,
+    (connection) =>
+      connection.query<{ tenant_id: string; store_id: string; reason: string; frozen_at: Date }>(
+        `SELECT tenant_id, store_id, reason, frozen_at FROM ves_frozen_streams
+          WHERE ${IN_SCOPE} ORDER BY frozen_at, tenant_id, store_id LIMIT $3`,
+        [tenantId, storeIds, limit],
+      ),
+    PATIENCE_MS,
   );
   return rows.map((row) => ({
     tenantId: row.tenant_id,
@@ -40,16 +49,18 @@ export async function readFrozenStreams(
   }));
 }
 
-/** @param tenantId whose streams alone; null: all. @throws when Postgres cannot be asked */
-export async function readMirrorCounts(hyperdrive: Hyperdrive, tenantId: string | null): Promise<MirrorCounts> {
-  const { rows } = await withPostgres(hyperdrive, (connection) =>
-    connection.query<{ frozen: number; mirrored: number }>(
-      // Every stream's first batch begins at 1.
-      `SELECT (SELECT count(*)::integer FROM ves_frozen_streams WHERE $1::uuid IS NULL OR tenant_id = $1) AS frozen,
-              (SELECT count(*)::integer FROM ves_commitments
-                WHERE sequence_start = 1 AND ($1::uuid IS NULL OR tenant_id = $1)) AS mirrored`,
-      [tenantId],
-    ),
+/** @throws when Postgres cannot be asked */
+export async function readMirrorCounts(hyperdrive: Hyperdrive, { tenantId, storeIds }: Scope): Promise<MirrorCounts> {
+  const { rows } = await withPostgres(
+    hyperdrive,
+    (connection) =>
+      connection.query<{ frozen: number; mirrored: number }>(
+        // Every stream's first batch begins at 1.
+        `SELECT (SELECT count(*)::integer FROM ves_frozen_streams WHERE ${IN_SCOPE}) AS frozen,
+                (SELECT count(*)::integer FROM ves_commitments WHERE sequence_start = 1 AND ${IN_SCOPE}) AS mirrored`,
+        [tenantId, storeIds],
+      ),
+    PATIENCE_MS,
   );
   const [row] = rows;
   return { frozenStreams: row?.frozen ?? 0, mirroredStreams: row?.mirrored ?? 0 };

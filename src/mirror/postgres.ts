@@ -6,21 +6,26 @@ export type Connection = Pick<Client, "query">;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Longer than Postgres takes for the largest batch; whoever hears nothing for so long tries again. */
 const QUERY_TIMEOUT_MS = 30_000;
+/** For questions that a request waits for, and that it can be answered without. */
+export const PATIENCE_MS = 3_000;
+
 /**
  * Runs `work` on a connection of its own and closes it. Through Hyperdrive a connection is cheap: those to the database
  * are pooled there.
  *
+ * @param timeoutMs how long each statement may take, and connecting at most
  * @throws whatever `work` throws, and what the driver throws when Postgres cannot be reached. A statement that was cut off
  *   may or may not have taken effect.
  */
 export async function withPostgres<T>(
   hyperdrive: Hyperdrive,
   work: (connection: Connection) => Promise<T>,
+  timeoutMs: number = QUERY_TIMEOUT_MS,
 ): Promise<T> {
   const client = new Client({
     connectionString: hyperdrive.connectionString,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
+    connectionTimeoutMillis: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
+    query_timeout: timeoutMs,
   });
   // A connection that breaks between two statements says so here, and the next statement on it fails by itself.
   client.on("error", () => undefined);
@@ -31,4 +36,16 @@ export async function withPostgres<T>(
     // Not waited for: a server that is gone would not answer the farewell either.
     void client.end().catch(() => undefined);
   }
+}
+
+/** SQLSTATEs that only an operator can do something about. */
+const UNDEFINED_TABLE = "42P01";
+const INSUFFICIENT_PRIVILEGE = "42501";
+
+/** Why a statement failed, as a clause for whoever asked: more than that, the log says. */
+export function postgresProblem(error: unknown): string {
+  const { code } = error as { readonly code?: unknown };
+  if (code === UNDEFINED_TABLE) return "Postgres lacks the mirror's schema, which npm run admin -- migrate makes";
+  if (code === INSUFFICIENT_PRIVILEGE) return "The Worker lacks rights in Postgres, which docs/operations.md lists";
+  return "Postgres cannot be reached";
 }

@@ -27,7 +27,9 @@ const UPSERT = `
          ${time("revoked_at")}
     FROM json_to_recordset($4) AS row (agent_id uuid, key_id bigint, public_key bytea, created_at bigint,
          valid_from bigint, valid_to bigint, revoked_at bigint)
-  ON CONFLICT (tenant_id, agent_id, key_id) DO UPDATE SET revoked_at = excluded.revoked_at`;
+  ON CONFLICT (tenant_id, agent_id, key_id) DO UPDATE
+     SET public_key = excluded.public_key, created_at = excluded.created_at, valid_from = excluded.valid_from,
+         valid_to = excluded.valid_to, revoked_at = excluded.revoked_at`;
 
 /** Writes rows of a tenant's registry, all or none. */
 export async function upsertRegistryRows(connection: Connection, tenantId: string, rows: RegistryRows): Promise<void> {

@@ -19,7 +19,7 @@ const TIP = `
          (SELECT min(sequence_number) FROM ves_alterations WHERE tenant_id = $1 AND store_id = $2) AS altered`;
 
 /** Numbers, ids and hashes come as JSON texts that these types read: hex after \\x for bytes, 32 digits for a UUID. */
-const EVENT_COLUMNS = {
+export const EVENT_COLUMNS = {
   sequence_number: "bigint",
   event_id: "uuid",
   sequenced_at: "bigint",
@@ -43,7 +43,7 @@ const EVENT_COLUMNS = {
   command_id: "uuid",
   base_version: "bigint",
 };
-const COMMITMENT_COLUMNS = {
+export const COMMITMENT_COLUMNS = {
   sequence_start: "bigint",
   sequence_end: "bigint",
   batch_id: "uuid",
@@ -91,23 +91,40 @@ export async function readTip(connection: Connection, { tenantId, storeId }: Str
   return tipOf(rows[0]);
 }
 
+export interface WriteResult {
+  /** The tip that was found. */
+  readonly tip: MirrorTip;
+  readonly isWritten: boolean;
+  /** What Postgres says of a row that is there already though it is of no batch up to the tip; null when there is none. */
+  readonly foreignRow: string | null;
+}
+
+/** SQLSTATE of a unique violation. */
+const UNIQUE_VIOLATION = "23505";
+
 /**
  * Writes batches with their events onto the tip that ends at `after` with that state root, 0 and zeros for none.
  *
  * @param rows JSON arrays, as `mirror-rows.ts` writes them
- * @returns whether they were written, and the tip that was found before
- * @throws when Postgres fails, or holds rows of these batches already: nothing of them was written then, unless the answer
- *   was lost
+ * @throws when Postgres fails: nothing was written then, unless only the answer was lost
  */
 export async function writeBatches(
   connection: Connection,
-  { tenantId, storeId }: StreamRef,
+  stream: StreamRef,
   after: { readonly sequenceEnd: number; readonly stateRoot: Uint8Array },
   rows: { readonly events: string; readonly commitments: string },
-): Promise<{ readonly tip: MirrorTip; readonly isWritten: boolean }> {
+): Promise<WriteResult> {
+  const { tenantId, storeId } = stream;
   const values = [tenantId, storeId, after.sequenceEnd, toHex(after.stateRoot), rows.events, rows.commitments];
-  const { rows: answer } = await connection.query<TipRow & { written: boolean }>(WRITE, values);
-  return { tip: tipOf(answer[0]), isWritten: answer[0]?.written === true };
+  try {
+    const { rows: answer } = await connection.query<TipRow & { written: boolean }>(WRITE, values);
+    return { tip: tipOf(answer[0]), isWritten: answer[0]?.written === true, foreignRow: null };
+  } catch (error) {
+    const { code, detail } = error as { code?: string; detail?: string };
+    if (code !== UNIQUE_VIOLATION) throw error;
+    // An attempt whose answer was lost may have taken effect during this one: then the tip has moved.
+    return { tip: await readTip(connection, stream), isWritten: false, foreignRow: detail ?? String(error) };
+  }
 }
 
 function tipOf(row: TipRow | undefined): MirrorTip {

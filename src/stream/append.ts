@@ -6,7 +6,7 @@ import { proofReader } from "./batches.ts";
 import { ENTITY_STRIDE } from "./entity-stride.ts";
 import { bundleText, type EntityPlace, eventBindings, INSERT_EVENT, placeOf } from "./event-row.ts";
 import { headOf } from "./head.ts";
-import type { CheckedEvent, EventOutcome, Place, Rejection, RejectionPhase } from "./messages.ts";
+import type { AppendResult, CheckedEvent, EventOutcome, Place, Rejection, RejectionPhase } from "./messages.ts";
 
 /** A bound value may have 2 MB, and an entity's two names take up to 3,850 bytes of JSON, all control characters. */
 const NAMES_PER_STATEMENT = 500;
@@ -57,6 +57,14 @@ export function appendEvents(store: SqlStore, events: readonly CheckedEvent[], s
   const { outcomes, accepted } = decide(events, known, () => stamp);
   writeAccepted(store, known, accepted);
   return { head: known.head + accepted.length, outcomes: withProofs(store, outcomes) };
+}
+
+/** The answer to a request that adds nothing to the log, or null when it would. Writes nothing. */
+export function answerRepetition(store: SqlStore, events: readonly CheckedEvent[]): AppendResult | null {
+  const known = lookUp(store, events);
+  const { outcomes, accepted } = decide(events, known, () => ({ sequencedAt: 0, receiptKeyVersion: 0 }));
+  if (accepted.length > 0) return null;
+  return { kind: "appended", head: known.head, outcomes: withProofs(store, outcomes) };
 }
 
 /**

@@ -42,30 +42,36 @@ export function listBatches(store: SqlStore, request: { readonly before: number;
 }
 
 /** The proof that a number lies in its sealed batch. Reads the batch's row alone, however long the stream is. */
-export function readProof(store: SqlStore, sequenceNumber: number, limits: SealLimits): ProofResult {
+export function readProof(store: SqlStore, sequenceNumber: number, limits: SealLimits, now: number): ProofResult {
   if (isEmptyStore(store) || sequenceNumber < 1 || sequenceNumber > headOf(store)) return { kind: "unknown_event" };
   const batch = coveringBatch(store, sequenceNumber);
-  if (batch === null) return { kind: "not_yet_sealed", sealAt: nextSealAt(readProgress(store), limits) ?? 0 };
-  const isMirrored = batch.sequenceEnd <= readMirrorState(store).mirroredSequence;
+  const { mirroredSequence, frozenReason } = readMirrorState(store);
+  if (batch === null) {
+    const sealAt = frozenReason === null ? nextSealAt(readProgress(store), limits, now) : null;
+    return { kind: "not_yet_sealed", sealAt };
+  }
+  const isMirrored = batch.sequenceEnd <= mirroredSequence;
   return { kind: "proof", proof: proofsIn(store, batch)(sequenceNumber), isMirrored };
 }
 
 /** As {@link readProof}, for the event with this id. */
-export function readProofOfEvent(store: SqlStore, eventId: string, limits: SealLimits): ProofResult {
+export function readProofOfEvent(store: SqlStore, eventId: string, limits: SealLimits, now: number): ProofResult {
   if (isEmptyStore(store)) return { kind: "unknown_event" };
   const [row] = store.exec("SELECT sequence_number FROM events WHERE event_id = ?", uuidBytes(eventId));
-  return row === undefined ? { kind: "unknown_event" } : readProof(store, integer(row["sequence_number"]), limits);
+  return row === undefined ? { kind: "unknown_event" } : readProof(store, integer(row["sequence_number"]), limits, now);
 }
 
-/** Proofs for numbers of any batches, each of whose trees is read once. Null for a number that is not sealed yet. */
+/**
+ * Proofs for numbers of any batches; null for a number that is not sealed yet. The tree that was read last is kept, as
+ * numbers that are asked for together mostly lie together.
+ */
 export function proofReader(store: SqlStore): (sequenceNumber: number) => InclusionProof | null {
-  const batches = new Map<number, (sequenceNumber: number) => InclusionProof>();
+  let last: { readonly batch: Batch; readonly proofOf: (sequenceNumber: number) => InclusionProof } | null = null;
   return (sequenceNumber) => {
     const batch = coveringBatch(store, sequenceNumber);
     if (batch === null) return null;
-    const proofOf = batches.get(batch.sequenceStart) ?? proofsIn(store, batch);
-    batches.set(batch.sequenceStart, proofOf);
-    return proofOf(sequenceNumber);
+    if (last?.batch.batchId !== batch.batchId) last = { batch, proofOf: proofsIn(store, batch) };
+    return last.proofOf(sequenceNumber);
   };
 }
 

@@ -33,8 +33,8 @@ export interface AppendRequest {
   readonly receiptKeyVersion: number;
   readonly events: readonly CheckedEvent[];
   /**
-   * The tenant's registry did not know the store before this request: nothing can have been mirrored of it. An empty
-   * stream that is known there may have been lost, and asks Postgres before it begins again at 1.
+   * The tenant's registry did not know the store before this request. An empty stream asks Postgres before it begins at 1,
+   * since it may have been lost; only one that is new may begin while Postgres does not answer.
    */
   readonly isNewStore: boolean;
 }
@@ -117,8 +117,8 @@ export interface InclusionProof {
 export type ProofResult =
   /** Once the batch is mirrored it survives the loss of the stream's object, and never changes. */
   | { readonly kind: "proof"; readonly proof: InclusionProof; readonly isMirrored: boolean }
-  /** Milliseconds since the epoch at which its batch seals at the latest, unless the stream is frozen. */
-  | { readonly kind: "not_yet_sealed"; readonly sealAt: number }
+  /** Milliseconds since the epoch at which its batch seals at the latest; null while the stream is frozen. */
+  | { readonly kind: "not_yet_sealed"; readonly sealAt: number | null }
   | { readonly kind: "unknown_event" };
 
 export type RestoreResult =

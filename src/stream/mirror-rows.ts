@@ -8,7 +8,7 @@ const bytes = (column: string): string => `'\\x' || hex(${column})`;
 const nullable = (column: string, written: string): string => `iif(${column} IS NULL, NULL, ${written})`;
 
 /** How each column of `events` is written. */
-const EVENT_MEMBERS = {
+export const EVENT_MEMBERS = {
   sequence_number: "sequence_number",
   event_id: "hex(event_id)",
   sequenced_at: "sequenced_at",
@@ -34,7 +34,7 @@ const EVENT_MEMBERS = {
 };
 
 /** How each column of `batches` but the tree is written. */
-const COMMITMENT_MEMBERS = {
+export const COMMITMENT_MEMBERS = {
   sequence_start: "sequence_start",
   sequence_end: "sequence_end",
   batch_id: "hex(batch_id)",

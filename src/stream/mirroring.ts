@@ -6,12 +6,13 @@ import { coveringBatch } from "./batches.ts";
 import { mirrorRows } from "./mirror-rows.ts";
 import { type MirrorState, readMirrorState, updateMirrorState } from "./mirror-state.ts";
 import { type Progress, readProgress } from "./progress.ts";
-import { STORED_BYTES } from "./read.ts";
+import { EVENT_BYTES } from "./read.ts";
 import { MAX_BATCH_BYTES } from "./seal.ts";
 import type { StreamRef } from "./stream-ref.ts";
 
-/** Batches of one statement: reading 4,096 events takes some 20 ms, during which appends wait. */
-const MAX_BATCHES_AT_ONCE = 4;
+/** Batches of one statement, and their events, beside what is long in them: reading 4,096 takes 20 ms, and appends wait. */
+const MAX_BATCHES_AT_ONCE = 16;
+const MAX_EVENTS_AT_ONCE = 4_096;
 
 /** Whether there is something to write to Postgres, or to ask it again. */
 export function hasMirrorWork({ sealedSequence }: Progress, state: MirrorState): boolean {
@@ -37,11 +38,11 @@ export async function mirrorSealedBatches(store: SqlStore, stream: StreamRef, co
 async function mirrorNextBatches(store: SqlStore, stream: StreamRef, connection: Connection): Promise<boolean> {
   const { mirroredSequence: start, frozenReason } = readMirrorState(store);
   const end = endOfPiece(store, start);
-  const { tip, isWritten } =
+  const { tip, isWritten, foreignRow } =
     end === start
-      ? { tip: await readTip(connection, stream), isWritten: false }
+      ? { tip: await readTip(connection, stream), isWritten: false, foreignRow: null }
       : await writeBatches(connection, stream, ownTip(store, start), mirrorRows(store, start + 1, end));
-  const reason = isWritten ? null : mismatchWith(store, tip);
+  const reason = isWritten ? null : (mismatchWith(store, tip) ?? foreignRowAt(start, tip, foreignRow));
   if (reason !== null) {
     updateMirrorState(store, { frozenReason: reason });
     await noteFrozen(connection, stream, reason);
@@ -49,9 +50,19 @@ async function mirrorNextBatches(store: SqlStore, stream: StreamRef, connection:
   }
   const mirroredSequence = isWritten ? end : tip.sequenceEnd;
   // Whatever failed before, this worked: the next failure is a first one, however long the backlog still is.
-  updateMirrorState(store, { mirroredSequence, failures: 0, frozenReason: null });
-  if (frozenReason !== null) await noteThawed(connection, stream);
+  updateMirrorState(store, { mirroredSequence, failures: 0 });
+  if (frozenReason !== null) {
+    // First there, then here: as long as it is frozen here, this is tried again.
+    await noteThawed(connection, stream);
+    updateMirrorState(store, { frozenReason: null });
+  }
   return mirroredSequence < readProgress(store).sealedSequence;
+}
+
+/** Why rows that are in the way freeze the stream; null when the tip has moved, and they are of batches written meanwhile. */
+function foreignRowAt(start: number, tip: MirrorTip, foreignRow: string | null): string | null {
+  if (foreignRow === null || tip.sequenceEnd !== start) return null;
+  return `Postgres holds rows after its last batch of this stream that are not its own: ${foreignRow}`;
 }
 
 /** Where the batches end that are written together after this number: itself when none is left. */
@@ -59,16 +70,17 @@ function endOfPiece(store: SqlStore, start: number): number {
   let end = start;
   let bytes = 0;
   const rows = store.exec(
-    `SELECT sequence_end, (SELECT SUM(${STORED_BYTES}) FROM events
+    `SELECT sequence_end, (SELECT SUM(${EVENT_BYTES}) FROM events
         WHERE sequence_number BETWEEN batches.sequence_start AND batches.sequence_end) AS bytes
        FROM batches WHERE sequence_start > ? ORDER BY sequence_start LIMIT ${MAX_BATCHES_AT_ONCE}`,
     start,
   );
   for (const row of rows) {
     bytes += integer(row["bytes"]);
+    const next = integer(row["sequence_end"]);
     // One batch is always small enough.
-    if (end > start && bytes > MAX_BATCH_BYTES) break;
-    end = integer(row["sequence_end"]);
+    if (end > start && (bytes > MAX_BATCH_BYTES || next - start > MAX_EVENTS_AT_ONCE)) break;
+    end = next;
   }
   return end;
 }
@@ -90,7 +102,7 @@ export function mismatchWith(store: SqlStore, tip: MirrorTip): string | null {
   if (tip.stateRoot === null) return null;
   const own = coveringBatch(store, tip.sequenceEnd);
   if (own === null || own.sequenceEnd !== tip.sequenceEnd) {
-    return `Postgres holds a batch that ends at ${tip.sequenceEnd}, and this stream does not: if its object was lost, restore it`;
+    return `Postgres holds a batch that ends at ${tip.sequenceEnd}, and this stream does not: it was begun anew, or two deployments share the database`;
   }
   if (equalBytes(own.newStateRoot, tip.stateRoot)) return null;
   return `at number ${tip.sequenceEnd} Postgres holds the state root ${toHex(tip.stateRoot)}, and this stream ${toHex(own.newStateRoot)}`;

@@ -31,8 +31,17 @@ export function readProgress(store: SqlStore): Progress {
   };
 }
 
-/** When the next batch is due by itself, in milliseconds since the epoch; null while nothing is unsealed. */
-export function nextSealAt({ head, sealedSequence, unsealedSince }: Progress, limits: SealLimits): number | null {
+/**
+ * When the next batch is due by itself, in milliseconds since the epoch, 0 for at once; null while nothing is unsealed.
+ *
+ * @param now what was sequenced after that, by another clock or before this one went back, is due at once
+ */
+export function nextSealAt(
+  { head, sealedSequence, unsealedSince }: Progress,
+  limits: SealLimits,
+  now: number,
+): number | null {
   if (unsealedSince === null) return null;
-  return head - sealedSequence >= limits.maxEvents ? 0 : unsealedSince + limits.maxAgeMs;
+  const isDue = head - sealedSequence >= limits.maxEvents || unsealedSince > now;
+  return isDue ? 0 : unsealedSince + limits.maxAgeMs;
 }

@@ -17,7 +17,8 @@ export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 export const MAX_SCANNED_EVENTS = 10_000;
 
 /** What of an event can be long. */
-export const STORED_BYTES = "octet_length(payload) + COALESCE(octet_length(signature_bundle), 0)";
+export const EVENT_BYTES =
+  "octet_length(payload) + COALESCE(octet_length(signature_bundle), 0) + octet_length(entity_id) + octet_length(event_type)";
 
 /** The stream's head, 0 for a stream that was never written. */
 export function readHead(store: SqlStore): number {
@@ -43,7 +44,7 @@ export function readEvents(store: SqlStore, stream: StreamRef, request: PageRequ
   filter("source_agent_id = ?", request.agentId === undefined ? undefined : uuidBytes(request.agentId));
 
   const candidates = store.exec(
-    `SELECT sequence_number, ${STORED_BYTES} AS bytes FROM events
+    `SELECT sequence_number, ${EVENT_BYTES} AS bytes FROM events
       WHERE ${conditions.join(" AND ")} ORDER BY sequence_number LIMIT ?`,
     ...bindings,
     request.limit,
@@ -87,10 +88,10 @@ export function readEntityHistory(
   const rows = store.exec(
     // The stride stands in the text: a bound number arrives as a REAL, and the division must be one of integers.
     `WITH RECURSIVE walk (sequence_number, version, previous_sequence, skip_sequence, bytes) AS (
-       SELECT sequence_number, entity_version, previous_sequence, skip_sequence, ${STORED_BYTES}
+       SELECT sequence_number, entity_version, previous_sequence, skip_sequence, ${EVENT_BYTES}
          FROM events WHERE sequence_number = ?1
        UNION ALL
-       SELECT e.sequence_number, e.entity_version, e.previous_sequence, e.skip_sequence, ${STORED_BYTES}
+       SELECT e.sequence_number, e.entity_version, e.previous_sequence, e.skip_sequence, ${EVENT_BYTES}
          FROM walk JOIN events AS e ON e.sequence_number =
               CASE WHEN (walk.version - 1) / ${ENTITY_STRIDE} * ${ENTITY_STRIDE} >= ?3 THEN walk.skip_sequence ELSE walk.previous_sequence END
         WHERE walk.version > ?2)

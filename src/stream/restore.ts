@@ -1,6 +1,6 @@
 import { type MirroredEvent, readMirroredBatch, readMirroredEvents } from "../mirror/mirrored-batches.ts";
 import type { Connection } from "../mirror/postgres.ts";
-import { readTip } from "../mirror/stream-tables.ts";
+import { noteFrozen, noteThawed, readTip } from "../mirror/stream-tables.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
 import { equalBytes } from "../ves/index.ts";
@@ -35,13 +35,16 @@ export async function restoreStep(store: SqlStore, stream: StreamRef, connection
   do {
     const head = readHead(store);
     if (head > 0 && !readMirrorState(store).isRestoring) return refused({ kind: "not_empty", head });
-    if (head === tip.sequenceEnd) return finish(store, head);
+    if (head === tip.sequenceEnd) return finish(store, stream, connection, head);
     const batch = await readMirroredBatch(connection, stream, head + 1);
     if (batch === null) return unverified(`Postgres holds no batch that begins at ${head + 1}`);
     const events = await readMirroredEvents(connection, stream, batch);
+    // Another call may have restored it while Postgres was read.
+    if (readHead(store) !== head) continue;
     const problem = restoreBatch(store, stream, batch, events, tip.sequenceEnd);
     if (problem !== null) return unverified(problem);
   } while (Date.now() < until);
+  await noteFrozen(connection, stream, readMirrorState(store).frozenReason ?? "it is being restored");
   return { kind: "restoring", restoredSequence: readHead(store), totalSequence: tip.sequenceEnd };
 }
 
@@ -53,7 +56,13 @@ function unverified(reason: string): RestoreResult {
   return refused({ kind: "unverified", reason });
 }
 
-function finish(store: SqlStore, head: number): RestoreResult {
+async function finish(
+  store: SqlStore,
+  stream: StreamRef,
+  connection: Connection,
+  head: number,
+): Promise<RestoreResult> {
+  await noteThawed(connection, stream);
   updateMirrorState(store, { mirroredSequence: head, frozenReason: null, isRestoring: false });
   return { kind: "restored", restoredSequence: head, totalSequence: head };
 }
@@ -67,8 +76,6 @@ export function restoreBatch(
   totalSequence: number,
 ): string | null {
   const name = `batch ${batch.sequenceStart} to ${batch.sequenceEnd}`;
-  // Another restore may have been here while Postgres was read.
-  if (readHead(store) !== batch.sequenceStart - 1) return `${name} was restored by another call`;
   if (events.some(({ place }, index) => place.sequenceNumber !== batch.sequenceStart + index)) {
     return `${name}: its events are not numbered one after the other`;
   }

@@ -1,18 +1,19 @@
 import type { SealLimits } from "../settings.ts";
 import { MAX_BATCH_EVENTS } from "../settings.ts";
+import { isEmptyStore } from "../storage/migrate.ts";
 import { blob, integer, integerOrNull, type SqlStore } from "../storage/sql-store.ts";
 import { leafHash, type MerkleTree, merkleTree, stateRoot, ZERO_32 } from "../ves/index.ts";
 import { BATCH_COLUMNS, batchFromRow, insertBatch } from "./batch-row.ts";
 import { latestBatch } from "./batches.ts";
 import type { Batch, CommitResult } from "./messages.ts";
 import { nextSealAt, readProgress } from "./progress.ts";
-import { STORED_BYTES } from "./read.ts";
+import { EVENT_BYTES } from "./read.ts";
 import type { StreamRef } from "./stream-ref.ts";
 import { packTree } from "./tree-blob.ts";
 
 /**
- * Payloads of one batch, so that whoever mirrors or restores it can hold it in memory, as text and as bytes. A single event
- * is shorter than this.
+ * What of a batch's events can be long, together, so that whoever mirrors or restores it can hold it in memory, as text and
+ * as bytes. A single event is shorter than this.
  */
 export const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
@@ -25,7 +26,7 @@ export function sealDue(
   batchId: string,
 ): Batch | null {
   const progress = readProgress(store);
-  const dueAt = nextSealAt(progress, limits);
+  const dueAt = nextSealAt(progress, limits, now);
   if (dueAt === null || dueAt > now) return null;
   const start = progress.sealedSequence + 1;
   const end = endWithinBytes(store, start, Math.min(progress.head, start + limits.maxEvents - 1));
@@ -46,16 +47,29 @@ export function commitRange(
   const { head, sealedSequence } = readProgress(store);
   if (end < start) throw new RangeError(`the range ends at ${end}, before its start ${start}`);
   if (head === 0 || end > head) return { kind: "beyond_head", head };
-  const [row] = store.exec(`SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start = ?`, start);
-  if (row !== undefined) {
-    const batch = batchFromRow(row);
-    return batch.sequenceEnd === end ? { kind: "sealed", batch } : { kind: "other_end", batch };
+  const present = batchFrom(store, start);
+  if (present !== null) {
+    return present.sequenceEnd === end ? { kind: "sealed", batch: present } : { kind: "other_end", batch: present };
   }
   const next = sealedSequence + 1;
   if (start !== next) return { kind: "not_next", next };
   const largestEnd = endWithinBytes(store, start, Math.min(end, start + MAX_BATCH_EVENTS - 1));
   if (largestEnd < end) return { kind: "too_large", largestEnd };
   return { kind: "sealed", batch: seal(store, stream, end, now, batchId) };
+}
+
+/** The batch over exactly this range, or null when there is none. */
+export function readSealedRange(
+  store: SqlStore,
+  { start, end }: { readonly start: number; readonly end: number },
+): Batch | null {
+  const batch = isEmptyStore(store) ? null : batchFrom(store, start);
+  return batch?.sequenceEnd === end ? batch : null;
+}
+
+function batchFrom(store: SqlStore, start: number): Batch | null {
+  const [row] = store.exec(`SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start = ?`, start);
+  return row === undefined ? null : batchFromRow(row);
 }
 
 /** What of an event its leaf is made from (VES 2.6). */
@@ -113,11 +127,11 @@ function seal(store: SqlStore, stream: StreamRef, end: number, now: number, batc
 /** The last number of a batch from `start` on that ends at `end`, or as much earlier as its payloads demand. */
 function endWithinBytes(store: SqlStore, start: number, end: number): number {
   const inRange = "FROM events WHERE sequence_number BETWEEN ? AND ?";
-  const [total] = store.exec(`SELECT SUM(${STORED_BYTES}) AS bytes ${inRange}`, start, end);
+  const [total] = store.exec(`SELECT SUM(${EVENT_BYTES}) AS bytes ${inRange}`, start, end);
   if (integer(total?.["bytes"]) <= MAX_BATCH_BYTES) return end;
   const [row] = store.exec(
     `SELECT MAX(sequence_number) AS fitting FROM (
-       SELECT sequence_number, SUM(${STORED_BYTES}) OVER (ORDER BY sequence_number) AS bytes ${inRange})
+       SELECT sequence_number, SUM(${EVENT_BYTES}) OVER (ORDER BY sequence_number) AS bytes ${inRange})
       WHERE bytes <= ?`,
     start,
     end,

@@ -1,11 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
 import { streamMigrations } from "../../migrations/stream/index.ts";
-import { durableStore } from "../storage/durable-store.ts";
 import { withPostgres } from "../mirror/postgres.ts";
-import { readSettings, type SealLimits, sealLimits } from "../settings.ts";
+import { type SealLimits, sealLimits } from "../settings.ts";
+import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
-import { appendEvents } from "./append.ts";
+import { answerRepetition, appendEvents } from "./append.ts";
 import { latestBatch, listBatches, readBatch, readProof, readProofOfEvent } from "./batches.ts";
 import { advanceCursor, readCursor } from "./cursor.ts";
 import type {
@@ -29,9 +29,9 @@ import { readMirrorState } from "./mirror-state.ts";
 import { readEntityHistory, readEvent, readEvents, readHead } from "./read.ts";
 import { type Lease, RegistryLease } from "./registry-lease.ts";
 import { restoreStep } from "./restore.ts";
-import { commitRange } from "./seal.ts";
-import { Upkeep } from "./upkeep.ts";
+import { commitRange, readSealedRange } from "./seal.ts";
 import { parseStreamObjectName, type StreamRef } from "./stream-ref.ts";
+import { Upkeep } from "./upkeep.ts";
 
 /** Appends beyond this much waiting are refused at once: about two seconds of work, a quarter of an isolate's memory. */
 const MAX_QUEUED: Load = { events: 50_000, characters: 16 * 1024 * 1024 };
@@ -88,7 +88,7 @@ export class StreamSequencer extends DurableObject<Env> {
     if (ctx.id.name === undefined) throw new Error("a stream's object is reached by its name");
     this.#stream = parseStreamObjectName(ctx.id.name);
     this.#store = durableStore(ctx);
-    this.#sealLimits = sealLimits(readSettings(env as unknown as Record<string, unknown>));
+    this.#sealLimits = sealLimits(env as unknown as Record<string, unknown>);
     this.#hyperdrive = env.POSTGRES ?? null;
     this.#lease = new RegistryLease(env, this.#stream.tenantId);
     this.#upkeep = new Upkeep({
@@ -128,20 +128,22 @@ export class StreamSequencer extends DurableObject<Env> {
     return readHead(this.#store);
   }
 
-  state(): StreamState {
+  /** A stream that is empty although its store is known asks Postgres whether it was lost. */
+  async state(): Promise<StreamState> {
+    if (isEmptyStore(this.#store)) {
+      const problem = await this.#upkeep.problemOfBeginning();
+      const frozenReason = problem?.kind === "frozen" ? problem.reason : null;
+      return { head: 0, latestBatch: null, mirroredSequence: 0, frozenReason };
+    }
     const { mirroredSequence, frozenReason } = readMirrorState(this.#store);
-    return {
-      head: readHead(this.#store),
-      latestBatch: isEmptyStore(this.#store) ? null : latestBatch(this.#store),
-      mirroredSequence,
-      frozenReason,
-    };
+    return { head: readHead(this.#store), latestBatch: latestBatch(this.#store), mirroredSequence, frozenReason };
   }
 
   /** Seals a range at once. Waits a moment for Postgres to have it, so that it is found by its id from then on. */
   async commit(range: { readonly start: number; readonly end: number }): Promise<CommitResult> {
     const frozen = this.#frozen();
-    if (frozen !== null) return frozen;
+    const sealed = readSealedRange(this.#store, range);
+    if (frozen !== null) return sealed === null ? frozen : { kind: "sealed", batch: sealed };
     const result = commitRange(this.#store, this.#stream, range, Date.now(), crypto.randomUUID());
     if (result.kind !== "sealed") return result;
     this.#upkeep.schedule();
@@ -163,11 +165,11 @@ export class StreamSequencer extends DurableObject<Env> {
   }
 
   proof(sequenceNumber: number): ProofResult {
-    return readProof(this.#store, sequenceNumber, this.#sealLimits);
+    return readProof(this.#store, sequenceNumber, this.#sealLimits, Date.now());
   }
 
   proofOfEvent(eventId: string): ProofResult {
-    return readProofOfEvent(this.#store, eventId, this.#sealLimits);
+    return readProofOfEvent(this.#store, eventId, this.#sealLimits, Date.now());
   }
 
   /** Does a piece of the work of rebuilding this stream from Postgres; repeated until it is restored. */
@@ -221,13 +223,12 @@ export class StreamSequencer extends DurableObject<Env> {
     try {
       while (this.#queue.length > 0) {
         const turn = this.#takeTurn();
-        const mayBeLost = isEmptyStore(this.#store) && !turn.some(({ request }) => request.isNewStore);
-        const problem = mayBeLost ? await this.#upkeep.problemOfBeginning() : null;
+        const problem = isEmptyStore(this.#store) ? await this.#problemOfBeginning(turn) : null;
         // Asked for last: nothing may come between a lease and what relies on it.
         const lease = await this.#lease.current(Math.max(...turn.map(({ request }) => request.registryVersion)));
         const isFull = this.ctx.storage.sql.databaseSize > MAX_STORED_BYTES;
-        const refusal = problem ?? this.#frozen();
-        for (const { request, settle } of turn) settle(refusal ?? this.#appendNow(request, lease, isFull));
+        const frozen = this.#frozen();
+        for (const { request, settle } of turn) settle(problem ?? this.#appendNow(request, { lease, frozen, isFull }));
         this.#upkeep.schedule();
         this.#wakeReaders();
         await this.ctx.storage.sync();
@@ -257,11 +258,28 @@ export class StreamSequencer extends DurableObject<Env> {
     return turn;
   }
 
-  #appendNow(request: AppendRequest, lease: Lease | null, isFull: boolean): AppendResult {
+  /** Whether the stream must not begin at 1 (`Upkeep.problemOfBeginning`). */
+  async #problemOfBeginning(turn: readonly QueuedAppend[]): Promise<AppendResult | null> {
+    const problem = await this.#upkeep.problemOfBeginning();
+    // A store that its tenant did not know was never mirrored, as far as anybody knows: it need not wait for Postgres.
+    const isNew = turn.some(({ request }) => request.isNewStore);
+    return problem?.kind === "unavailable" && isNew ? null : problem;
+  }
+
+  #appendNow(
+    request: AppendRequest,
+    {
+      lease,
+      frozen,
+      isFull,
+    }: { readonly lease: Lease | null; readonly frozen: Frozen | null; readonly isFull: boolean },
+  ): AppendResult {
     if (lease === null) return { kind: "unavailable", cause: "registry" };
     if (request.registryVersion !== lease.version) {
       return { kind: "stale_registry", currentVersion: lease.version };
     }
+    // What is in the log already is answered all the same.
+    if (frozen !== null) return answerRepetition(this.#store, request.events) ?? frozen;
     if (isFull) return { kind: "unavailable", cause: "stream_full" };
     const stamp = { sequencedAt: Date.now(), receiptKeyVersion: request.receiptKeyVersion };
     const { head, outcomes } = appendEvents(this.#store, request.events, stamp);

@@ -1,6 +1,6 @@
-import { backoffMs } from "../mirror/backoff.ts";
+import { backoffMs, LONGEST_BACKOFF_MS } from "../mirror/backoff.ts";
 import { withPostgres } from "../mirror/postgres.ts";
-import { readTip } from "../mirror/stream-tables.ts";
+import { noteFrozen, readTip } from "../mirror/stream-tables.ts";
 import type { SealLimits } from "../settings.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
@@ -9,14 +9,14 @@ import { type MirrorState, readMirrorState, updateMirrorState } from "./mirror-s
 import { hasMirrorWork, mirrorSealedBatches } from "./mirroring.ts";
 import { nextSealAt, type Progress, readProgress } from "./progress.ts";
 import { sealDue } from "./seal.ts";
-import type { StreamRef } from "./stream-ref.ts";
+import { streamObjectName, type StreamRef } from "./stream-ref.ts";
 
 /** Batches sealed in one turn: 1,024 events take about 10 ms, and appends wait meanwhile. */
 const MAX_SEALS_PER_TURN = 4;
 /** While Postgres is written to, the alarm stands this far off: it fires only if the object is lost meanwhile. */
 const WATCHDOG_MS = 10_000;
 /** How often a frozen stream asks Postgres whether both agree again. */
-const FROZEN_RETRY_MS = 60_000;
+const FROZEN_RETRY_MS = LONGEST_BACKOFF_MS;
 
 type AlarmStorage = Pick<DurableObjectStorage, "getAlarm" | "setAlarm" | "deleteAlarm">;
 
@@ -68,7 +68,7 @@ export class Upkeep {
     this.#setAlarm(this.#watchdogAt);
     const { frozenReason, retryAt } = readMirrorState(this.#store);
     if (frozenReason === null) this.#sealDue();
-    if ((retryAt ?? 0) <= Date.now()) void this.mirror();
+    if (nextAttemptAt(retryAt) <= Date.now()) void this.mirror();
     this.schedule();
   }
 
@@ -77,7 +77,7 @@ export class Upkeep {
     if (isEmptyStore(this.#store)) return;
     const state = readMirrorState(this.#store);
     const progress = readProgress(this.#store);
-    const sealAt = state.frozenReason === null ? nextSealAt(progress, this.#limits) : null;
+    const sealAt = state.frozenReason === null ? nextSealAt(progress, this.#limits, Date.now()) : null;
     const mirrorAt = this.#nextMirroringAt(progress, state);
     this.#setAlarm(sealAt === null || mirrorAt === null ? (sealAt ?? mirrorAt) : Math.min(sealAt, mirrorAt));
   }
@@ -95,18 +95,21 @@ export class Upkeep {
   }
 
   /**
-   * Whether a stream that its tenant knows, and that is empty, must not begin at 1: it may have been lost, and Postgres
-   * holds batches of it or cannot say. Null when nothing speaks against it.
+   * Whether an empty stream must not begin at 1: it may have been lost, and Postgres holds batches of it or cannot say. Null
+   * when nothing speaks against it.
    */
   async problemOfBeginning(): Promise<AppendResult | null> {
     if (this.#hyperdrive === null) return null;
     try {
-      const { sequenceEnd } = await withPostgres(this.#hyperdrive, (connection) => readTip(connection, this.#stream));
-      if (sequenceEnd === 0) return null;
-      const reason = `this stream is empty and Postgres holds its events up to ${sequenceEnd}: restore it`;
-      return { kind: "frozen", reason };
+      return await withPostgres(this.#hyperdrive, async (connection) => {
+        const { sequenceEnd } = await readTip(connection, this.#stream);
+        if (sequenceEnd === 0) return null;
+        const reason = `this stream is empty and Postgres holds its events up to ${sequenceEnd}: restore it`;
+        await noteFrozen(connection, this.#stream, reason);
+        return { kind: "frozen", reason };
+      });
     } catch (error) {
-      console.error(`Postgres could not be asked whether the stream was lost: ${String(error)}`);
+      console.error(`Postgres could not be asked whether ${this.#name} was lost: ${String(error)}`);
       return { kind: "unavailable", cause: "mirror" };
     }
   }
@@ -119,9 +122,15 @@ export class Upkeep {
     } catch (error) {
       const failures = readMirrorState(this.#store).failures + 1;
       const retryAt = Date.now() + backoffMs(failures);
-      console.error(`mirroring failed, attempt ${failures}; repeated in ${retryAt - Date.now()} ms: ${String(error)}`);
+      console.error(
+        `mirroring ${this.#name} failed, attempt ${failures}; repeated in ${retryAt - Date.now()} ms: ${String(error)}`,
+      );
       updateMirrorState(this.#store, { failures, retryAt });
     }
+  }
+
+  get #name(): string {
+    return `stream ${streamObjectName(this.#stream)}`;
   }
 
   #hasMirrorWork(): boolean {
@@ -137,7 +146,7 @@ export class Upkeep {
 
   #nextMirroringAt(progress: Progress, state: MirrorState): number | null {
     if (this.#hyperdrive === null || !hasMirrorWork(progress, state)) return null;
-    return this.#mirroring === null ? (state.retryAt ?? 0) : this.#watchdogAt;
+    return this.#mirroring === null ? nextAttemptAt(state.retryAt) : this.#watchdogAt;
   }
 
   /** Not waited for: it is part of the turn's commit, and the output gate holds every answer until that is on disk. */
@@ -147,4 +156,9 @@ export class Upkeep {
     // What is overdue fires at once.
     void (at === null ? this.#alarms.deleteAlarm() : this.#alarms.setAlarm(Math.max(at, Date.now())));
   }
+}
+
+/** When to try again. What lies further off than any wait was noted before the clock went back. */
+function nextAttemptAt(retryAt: number | null): number {
+  return retryAt === null || retryAt > Date.now() + LONGEST_BACKOFF_MS ? 0 : retryAt;
 }

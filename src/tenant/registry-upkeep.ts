@@ -53,7 +53,9 @@ export class RegistryUpkeep {
       else this.#deleteAlarm();
     } catch (error) {
       this.#failures++;
-      console.error(`mirroring the registry to Postgres failed, attempt ${this.#failures}: ${String(error)}`);
+      console.error(
+        `mirroring the registry of tenant ${this.#tenantId} failed, attempt ${this.#failures}: ${String(error)}`,
+      );
       this.#setAlarm(backoffMs(this.#failures));
     }
   }

@@ -122,7 +122,7 @@ export class BenchObject extends DurableObject<Env> {
     const sealed = readProgress(this.#store).sealedSequence;
     for (let proved = 0; proved < proofs; proved++) {
       const sequenceNumber = 1 + Math.floor(Math.random() * sealed);
-      const { kind } = readProof(this.#store, sequenceNumber, FULL_ONLY);
+      const { kind } = readProof(this.#store, sequenceNumber, FULL_ONLY, 0);
       if (kind !== "proof") throw new Error(`number ${sequenceNumber} has no proof: ${kind}`);
     }
   }

@@ -2,8 +2,11 @@
  * What a server may say of errors while its mirror cannot be reached: one sentence for each attempt, and not many of them.
  */
 
-const STREAM = /^mirroring failed, attempt (?<attempt>\d+); repeated in (?<wait>\d+) ms: .+$/;
-const REGISTRY = /^mirroring the registry to Postgres failed, attempt \d+: .+$/;
+const STREAM =
+  /^mirroring stream [\da-f-]+\/[\da-f-]+ failed, attempt (?<attempt>\d+); repeated in (?<wait>\d+) ms: .+$/;
+/** Of its tenant's registry, and of the question whether a new stream was lost. */
+const OTHERS =
+  /^(mirroring the registry of tenant [\da-f-]+ failed, attempt \d+|Postgres could not be asked whether stream [\da-f-]+\/[\da-f-]+ was lost): .+$/;
 /** workerd's own remarks: of its stand-in for Hyperdrive, and of alarms that were set anew while they were firing. */
 const WORKERD =
   /^(failed to connect to local database; e = |stack: \S+workerd\S*( |$)|NOSENTRY SQLite alarm overdue, )/;
@@ -18,7 +21,7 @@ export interface FailedAttempt {
 /** The attempts of the one stream that is written to. @throws Error when something else was said */
 export function failedAttempts(errors: string): FailedAttempt[] {
   return errors.split("\n").flatMap((line) => {
-    if (line.trim() === "" || REGISTRY.test(line) || WORKERD.test(line)) return [];
+    if (line.trim() === "" || OTHERS.test(line) || WORKERD.test(line)) return [];
     const { attempt, wait } = STREAM.exec(line)?.groups ?? {};
     if (attempt === undefined) throw new Error(`the server must not say: ${line}`);
     return [{ attempt: Number(attempt), waitMs: Number(wait), line }];

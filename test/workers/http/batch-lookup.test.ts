@@ -118,7 +118,7 @@ describe("one batch by its id", () => {
     expectError(
       away,
       "SERVICE_UNAVAILABLE",
-      "The index of batches cannot be reached: repeat the request, or name tenant_id and store_id",
+      "Postgres cannot be reached, and batches are looked up there: repeat the request, or name tenant_id and store_id",
     );
     expect(away.headers.get("retry-after")).toBe("1");
     expectError(

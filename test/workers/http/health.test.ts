@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
-import { expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { Signer } from "../../../scripts/lib/signer.ts";
-import { withPostgres } from "../../../src/mirror/postgres.ts";
+import { type Connection, withPostgres } from "../../../src/mirror/postgres.ts";
 import { noteFrozen, noteThawed } from "../../../src/mirror/stream-tables.ts";
 import { VERSION } from "../../../src/version.ts";
-import { newLog, seal, type Stream } from "./batches.ts";
-import { call, expectError, mint, newAgent, type Reply } from "./harness.ts";
+import { COMMITMENTS, newLog, seal, type Stream } from "./batches.ts";
+import { accept, ADMIN, call, event, expectError, mint, newAgent, type Reply } from "./harness.ts";
 
 const HEALTH = "/health/detailed";
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/;
@@ -84,6 +84,97 @@ it("is degraded while a stream is frozen, and tells a tenant only of its own", a
   expect((await health(key)).body.status).toBe("healthy");
 });
 
+it("tells a key for some stores only of theirs", async () => {
+  const own = await newAgent();
+  const other = await newAgent(own.tenantId);
+  const keyFor = (...storeIds: string[]): Promise<string> => mint(own, { admin: true, storeIds });
+  const storesTold = async (key: string): Promise<string[]> =>
+    (await health(key)).body.components.mirror.frozen_streams.map(({ store_id }) => store_id).toSorted();
+  for (const signer of [own, other]) {
+    await accept(signer, await event(signer));
+    await seal(signer, 1, 1);
+  }
+  const both = [own.storeId, other.storeId].toSorted();
+  await whileFrozen(own, "one", () =>
+    whileFrozen(other, "two", async () => {
+      for (const stores of [[own.storeId], [other.storeId], both]) {
+        const key = await keyFor(...stores);
+        expect(await storesTold(key)).toEqual(stores);
+        const numbers = { sequencer_streams_frozen: stores.length, sequencer_streams_mirrored: stores.length };
+        expect(await metrics(key)).toMatchObject(numbers);
+      }
+      expect(await storesTold(await keyFor(crypto.randomUUID()))).toEqual([]);
+      expect(await storesTold(await adminOf(own))).toEqual(both);
+    }),
+  );
+});
+
+describe("says what is wrong with a database", () => {
+  const name = `health_${crypto.randomUUID().replaceAll("-", "")}`;
+  const onServer = async (sql: string): Promise<void> => {
+    await withPostgres({ connectionString: inject("postgresUrl") } as Hyperdrive, (connection) =>
+      connection.query(sql),
+    );
+  };
+  const urlOf = (change: Partial<URL>): string => Object.assign(new URL(inject("postgresUrl")), change).href;
+  const owner = { connectionString: urlOf({ pathname: `/${name}` }) } as Hyperdrive;
+  const inOwn = <T>(work: (connection: Connection) => Promise<T>): Promise<T> => withPostgres(owner, work);
+
+  beforeAll(async () => {
+    await onServer(`CREATE DATABASE ${name}`);
+    await onServer(`CREATE ROLE ${name} LOGIN PASSWORD '${name}'`);
+  });
+  afterAll(async () => {
+    await onServer(`DROP DATABASE ${name} WITH (FORCE)`);
+    await onServer(`DROP ROLE ${name}`);
+  });
+
+  /** All that asks Postgres while a client waits. */
+  async function expectProblem(hyperdrive: Pick<Hyperdrive, "connectionString">, problem: string): Promise<void> {
+    const settings = { POSTGRES: hyperdrive };
+    const started = Date.now();
+    const [told, numbers, batch] = await Promise.all([
+      health(ADMIN, settings),
+      metrics(ADMIN, settings),
+      call("GET", `${COMMITMENTS}/${crypto.randomUUID()}`, { settings }),
+    ]);
+    expect(told.status).toBe(200);
+    expect(told.body).toMatchObject({
+      status: "degraded",
+      components: {
+        database: { status: "unhealthy", message: `${problem}: sealed batches wait in their streams meanwhile` },
+      },
+    });
+    expect(numbers).toEqual({ sequencer_mirror_up: 0 });
+    const advice = "and batches are looked up there: repeat the request, or name tenant_id and store_id";
+    expectError(batch, "SERVICE_UNAVAILABLE", `${problem}, ${advice}`);
+    expect(Date.now() - started).toBeLessThan(10_000);
+  }
+
+  it("without the schema", async () => {
+    await expectProblem(owner, "Postgres lacks the mirror's schema, which npm run admin -- migrate makes");
+  });
+
+  it("without rights, and one that accepts and never answers", async () => {
+    await inOwn(async (connection) => {
+      await connection.query(
+        "CREATE TABLE ves_frozen_streams (tenant_id uuid, store_id uuid, reason text, frozen_at date)",
+      );
+      await connection.query(
+        "CREATE TABLE ves_commitments (tenant_id uuid, store_id uuid, batch_id uuid, sequence_start int)",
+      );
+    });
+    const role = { connectionString: urlOf({ pathname: `/${name}`, username: name, password: name }) };
+    await expectProblem(role, "The Worker lacks rights in Postgres, which docs/operations.md lists");
+
+    await inOwn(async (connection) => {
+      await connection.query("BEGIN");
+      await connection.query("LOCK TABLE ves_frozen_streams, ves_commitments");
+      await expectProblem(owner, "Postgres cannot be reached");
+    });
+  }, 20_000);
+});
+
 it("is degraded, with 200, while Postgres is away", async () => {
   const key = await adminOf(await newAgent());
   const reply = await health(key, AWAY);
@@ -94,7 +185,7 @@ it("is degraded, with 200, while Postgres is away", async () => {
       database: {
         name: "postgresql",
         status: "unhealthy",
-        message: "Postgres cannot be reached: sealed batches wait in their streams until it can",
+        message: "Postgres cannot be reached: sealed batches wait in their streams meanwhile",
       },
       mirror: { status: "degraded", frozen_streams: [] },
     },

@@ -1,4 +1,7 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { streamObjectName } from "../../../src/stream/stream-ref.ts";
 import { fromHex, leafHash, merkleTree, PAD_LEAF, toHex } from "../../../src/ves/index.ts";
 import { expectProof, leafMembers, newLog, type Proof, seal, type Stream } from "./batches.ts";
 import {
@@ -110,6 +113,22 @@ describe("the proof of an event", () => {
     await seal(signer, 2, 2);
     expect((await proofOf(signer, 2)).status).toBe(200);
     expect((await proofOfEvent(signer, id)).status).toBe(200);
+  });
+
+  it("404 NOT_YET_SEALED while the stream is frozen, with a minute to wait", async () => {
+    const { signer, log } = await newLog(1);
+    await runInDurableObject(env.STREAMS.getByName(streamObjectName(signer)), (_, { storage }) =>
+      storage.sql.exec("UPDATE mirror_state SET frozen_reason = 'x', retry_at = ?", Date.now() + 50_000),
+    );
+    const message =
+      "The event is in the log, but its batch is not sealed yet: the stream is frozen, and seals nothing until that is resolved";
+    for (const reply of [
+      ...(await Promise.all(FAMILIES.map((path) => proofOf(signer, 1, {}, path)))),
+      await proofOfEvent(signer, textOf(log[0], "event_id")),
+    ]) {
+      expectError(reply, "NOT_YET_SEALED", message);
+      expect(reply.headers.get("retry-after")).toBe("60");
+    }
   });
 
   it("comes by itself once the batch is sealed by its age", async () => {

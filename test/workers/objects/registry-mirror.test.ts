@@ -56,6 +56,19 @@ describe("the registry's mirror", { timeout: 20_000 }, () => {
     );
   });
 
+  test("a key that is registered again, by a registry that was lost, is the one that Postgres has", async () => {
+    const { tenantId, registry } = newRegistry();
+    const key = { agentId: uuid(3, 1), keyId: 1, publicKey: byte(7), validFrom: null, validTo: null };
+    await registry.registerKey(key);
+    await registry.revokeKey(uuid(3, 1), 1);
+    await vi.waitFor(async () => expect(await keysOf(tenantId)).toMatchObject([{ revoked: true }]));
+    await runInDurableObject(registry, (_, state) => state.storage.deleteAll());
+    await evictDurableObject(registry);
+    await registry.registerKey({ ...key, publicKey: byte(9) });
+    const again = { public_key: "09".repeat(32), revoked: false };
+    await vi.waitFor(async () => expect(await keysOf(tenantId)).toMatchObject([again]));
+  });
+
   test("what was not mirrored when its object was lost is mirrored by the next, as is what was there before the mirror", async () => {
     const { tenantId, registry } = newRegistry();
     await registry.addStore(uuid(5, 1));

@@ -6,6 +6,7 @@ import {
   event,
   expectMirrored,
   newStream,
+  postgres,
   postgresUnseen,
   request,
   streamAt,
@@ -81,6 +82,19 @@ describe("restore", { timeout: 20_000 }, () => {
     );
     expect(await again.object.restore()).toMatchObject({ kind: "restored" });
     expect(await tablesOf(again)).toEqual(tables);
+  });
+
+  test("calls at once restore it together, and a stream that was frozen before it was lost is so no longer", async () => {
+    const { stream, tables } = await mirroredStream();
+    await postgres("INSERT INTO ves_frozen_streams VALUES ($1, $2, 'for a reason of old')", ...ids(stream));
+    await lose(stream);
+    const results = await Promise.all([1, 2, 3].map(() => stream.object.restore()));
+    expect(results.filter(({ kind }) => kind === "restored").length).toBeGreaterThan(0);
+    for (const result of results) {
+      if (result.kind === "refused") expect(result.refusal).toEqual({ kind: "not_empty", head: 60 });
+    }
+    expect(await tablesOf(stream)).toEqual(tables);
+    expect(await postgres(`SELECT 1 FROM ves_frozen_streams ${THIS}`, ...ids(stream))).toEqual([]);
   });
 
   test.each([
