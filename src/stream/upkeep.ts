@@ -1,5 +1,5 @@
 import { backoffMs, LONGEST_BACKOFF_MS } from "../mirror/backoff.ts";
-import { withPostgres } from "../mirror/postgres.ts";
+import { PATIENCE_MS, withPostgres } from "../mirror/postgres.ts";
 import { noteFrozen, readTip } from "../mirror/stream-tables.ts";
 import type { SealLimits } from "../settings.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
@@ -101,13 +101,17 @@ export class Upkeep {
   async problemOfBeginning(): Promise<AppendResult | null> {
     if (this.#hyperdrive === null) return null;
     try {
-      return await withPostgres(this.#hyperdrive, async (connection) => {
-        const { sequenceEnd } = await readTip(connection, this.#stream);
-        if (sequenceEnd === 0) return null;
-        const reason = `this stream is empty and Postgres holds its events up to ${sequenceEnd}: restore it`;
-        await noteFrozen(connection, this.#stream, reason);
-        return { kind: "frozen", reason };
-      });
+      return await withPostgres(
+        this.#hyperdrive,
+        async (connection) => {
+          const { sequenceEnd } = await readTip(connection, this.#stream);
+          if (sequenceEnd === 0) return null;
+          const reason = `this stream is empty and Postgres holds its events up to ${sequenceEnd}: restore it`;
+          await noteFrozen(connection, this.#stream, reason);
+          return { kind: "frozen", reason };
+        },
+        PATIENCE_MS,
+      );
     } catch (error) {
       console.error(`Postgres could not be asked whether ${this.#name} was lost: ${String(error)}`);
       return { kind: "unavailable", cause: "mirror" };

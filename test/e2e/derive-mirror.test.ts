@@ -228,7 +228,7 @@ describe("a mirror altered by hand is found out", () => {
 
 describe("what a server must not say is found out", () => {
   const line = (attempt: number, wait: number): string =>
-    `mirroring failed, attempt ${attempt}; repeated in ${wait} ms: Error: x\n`;
+    `mirroring stream 0a/0b failed, attempt ${attempt}; repeated in ${wait} ms: Error: x\n`;
 
   test("a stack, or anything else than the sentences known", () => {
     expect(failedAttempts(line(1, 700))).toHaveLength(1);
