@@ -2,7 +2,7 @@ import type { SealLimits } from "../settings.ts";
 import { MAX_BATCH_EVENTS } from "../settings.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import { blob, integer, integerOrNull, type SqlStore } from "../storage/sql-store.ts";
-import { leafHash, type MerkleTree, merkleTree, stateRoot, ZERO_32 } from "../ves/index.ts";
+import { leafHasher, type LeafParts, type MerkleTree, merkleTree, stateRoot, ZERO_32 } from "../ves/index.ts";
 import { BATCH_COLUMNS, batchFromRow, insertBatch } from "./batch-row.ts";
 import { latestBatch } from "./batches.ts";
 import type { Batch, CommitResult } from "./messages.ts";
@@ -72,18 +72,11 @@ function batchFrom(store: SqlStore, start: number): Batch | null {
   return row === undefined ? null : batchFromRow(row);
 }
 
-/** What of an event its leaf is made from (VES 2.6). */
-export interface LeafParts {
-  readonly sequenceNumber: number;
-  readonly eventSigningHash: Uint8Array;
-  readonly agentSignature: Uint8Array;
-}
-
 /** The batch over these events, which follow on `previous`: their tree, its root, and the state root chained to the one before. */
 export function buildBatch(
   stream: StreamRef,
   previous: Batch | null,
-  events: readonly LeafParts[],
+  events: readonly (LeafParts & { readonly sequenceNumber: number })[],
   committedAt: number,
   batchId: string,
 ): { readonly batch: Batch; readonly tree: MerkleTree } {
@@ -91,7 +84,7 @@ export function buildBatch(
   if (events.some(({ sequenceNumber }, index) => sequenceNumber !== sequenceStart + index)) {
     throw new Error(`events are missing from ${sequenceStart} on`);
   }
-  const tree = merkleTree(events.map((event) => leafHash({ ...stream, ...event })));
+  const tree = merkleTree(events.map(leafHasher(stream)));
   const chained = {
     prevStateRoot: previous?.newStateRoot ?? ZERO_32,
     merkleRoot: tree.root,

@@ -30,16 +30,31 @@ const hashStream = taggedHash("VES_STREAM_V1");
 /** Fills a tree up to a power of two (VES 2.6). Public, hence no proof of anything: see VES 5.3. */
 export const PAD_LEAF: Uint8Array = taggedHash("VES_PAD_LEAF_V1")();
 
-/** Merkle leaf of a sequenced event (VES 2.6). `agentSignature` is the 64-byte envelope member whatever the scheme. */
-export function leafHash(event: SequencedEvent & { readonly agentSignature: Uint8Array }): Uint8Array {
+/** What a leaf covers beside its stream (VES 2.6). `agentSignature` is the 64-byte envelope member whatever the scheme. */
+export type LeafParts = Pick<SequencedEvent, "sequenceNumber" | "eventSigningHash"> & {
+  readonly agentSignature: Uint8Array;
+};
+
+/** Merkle leaf of a sequenced event (VES 2.6). */
+export function leafHash(event: SequencedEvent & LeafParts): Uint8Array {
+  return leafHasher(event)(event);
+}
+
+/** {@link leafHash} for many events of one stream, whose ids are then read once. */
+export function leafHasher(stream: {
+  readonly tenantId: string;
+  readonly storeId: string;
+}): (event: LeafParts) => Uint8Array {
   const out = new Uint8Array(LEAF_DOMAIN.length + 16 + 16 + 8 + 32 + 64);
-  let at = putFixed(out, 0, LEAF_DOMAIN, LEAF_DOMAIN.length);
-  at = putUuid(out, at, event.tenantId);
-  at = putUuid(out, at, event.storeId);
-  at = putU64(out, at, event.sequenceNumber);
-  at = putFixed(out, at, event.eventSigningHash, 32);
-  putFixed(out, at, event.agentSignature, 64);
-  return sha256(out);
+  let start = putFixed(out, 0, LEAF_DOMAIN, LEAF_DOMAIN.length);
+  start = putUuid(out, start, stream.tenantId);
+  start = putUuid(out, start, stream.storeId);
+  return (event) => {
+    let at = putU64(out, start, event.sequenceNumber);
+    at = putFixed(out, at, event.eventSigningHash, 32);
+    putFixed(out, at, event.agentSignature, 64);
+    return sha256(out);
+  };
 }
 
 /** Inner node of a Merkle tree (VES 2.6). Both children have 32 bytes. */
