@@ -1,14 +1,13 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Client, DatabaseError } from "pg";
+import { hasEnded, startGuarded, stopGuarded } from "./guarded-process.ts";
 import { freePort } from "./ports.ts";
 import { findBinaries } from "./postgres-binaries.ts";
-import type { Guarded } from "./postgres-guard.ts";
 import { choosePlace, type PostgresPlace } from "./postgres-place.ts";
 import { killPostmaster, readLock, removeStaleLock } from "./postmaster.ts";
 
@@ -59,7 +58,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   const password = readFileSync(join(place.directory, "password"), "utf8");
   const { guard, pid, port } = await launch(place, options);
   const url = `postgres://${NAME}:${password}@127.0.0.1:${port}/${NAME}`;
-  const stop = (): Promise<void> => stopGuard(guard);
+  const stop = (): Promise<void> => stopGuarded(guard);
   try {
     await ensureDatabase(url);
   } catch (error) {
@@ -141,7 +140,6 @@ async function launch(place: PostgresPlace, options: PostgresOptions): Promise<L
   }
 }
 
-/** A guard in a session of its own: Ctrl-C in a terminal must not reach Postgres, which ends after what uses it. */
 function startGuard(place: PostgresPlace, port: number, durable: boolean): ChildProcess {
   const settings = [
     "listen_addresses=127.0.0.1",
@@ -150,18 +148,12 @@ function startGuard(place: PostgresPlace, port: number, durable: boolean): Child
     "timezone=UTC",
     ...(durable ? [] : NOT_DURABLE),
   ];
-  const guarded: Guarded = {
+  return startGuarded({
     command: place.binaries.postgres,
     args: ["-D", clusterOf(place), ...settings.flatMap((setting) => ["-c", setting])],
     log: logOf(place),
     ...place.user,
-  };
-  const program = join(import.meta.dirname, "postgres-guard.ts");
-  const args = ["--disable-warning=ExperimentalWarning", program, JSON.stringify(guarded)];
-  const guard = spawn(process.execPath, args, { detached: true, cwd: "/", stdio: ["pipe", "pipe", "inherit"] });
-  // It may end before its input does.
-  guard.stdin.on("error", () => {});
-  return guard;
+  });
 }
 
 /** Process id of the postmaster once it accepts connections; undefined when it has ended instead. */
@@ -172,17 +164,8 @@ async function untilReady(guard: ChildProcess, cluster: string): Promise<number 
     const lock = readLock(cluster);
     if (lock?.isReady && lock.pid === Number.parseInt(said, 10)) return lock.pid;
   }
-  await stopGuard(guard);
+  await stopGuarded(guard);
   return undefined;
-}
-
-async function stopGuard(guard: ChildProcess): Promise<void> {
-  guard.stdin?.end();
-  if (!hasEnded(guard)) await once(guard, "exit");
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
 }
 
 function clusterOf({ directory }: PostgresPlace): string {
