@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { streamMigrations } from "../../migrations/stream/index.ts";
 import { withPostgres } from "../mirror/postgres.ts";
 import { type SealLimits, sealLimits } from "../settings.ts";
+import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
@@ -95,7 +96,7 @@ export class StreamSequencer extends DurableObject<Env> {
       store: this.#store,
       stream: this.#stream,
       limits: this.#sealLimits,
-      alarms: ctx.storage,
+      alarm: new Alarm(ctx.storage),
       hyperdrive: this.#hyperdrive,
     });
     if (isEmptyStore(this.#store)) return;

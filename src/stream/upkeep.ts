@@ -2,6 +2,7 @@ import { backoffMs, LONGEST_BACKOFF_MS } from "../mirror/backoff.ts";
 import { PATIENCE_MS, withPostgres } from "../mirror/postgres.ts";
 import { noteFrozen, readTip } from "../mirror/stream-tables.ts";
 import type { SealLimits } from "../settings.ts";
+import { type Alarm, WATCHDOG_MS } from "../storage/alarm.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
 import type { AppendResult } from "./messages.ts";
@@ -13,12 +14,8 @@ import { streamObjectName, type StreamRef } from "./stream-ref.ts";
 
 /** Batches sealed in one turn: 1,024 events take about 10 ms, and appends wait meanwhile. */
 const MAX_SEALS_PER_TURN = 4;
-/** While Postgres is written to, the alarm stands this far off: it fires only if the object is lost meanwhile. */
-const WATCHDOG_MS = 10_000;
 /** How often a frozen stream asks Postgres whether both agree again. */
 const FROZEN_RETRY_MS = LONGEST_BACKOFF_MS;
-
-type AlarmStorage = Pick<DurableObjectStorage, "getAlarm" | "setAlarm" | "deleteAlarm">;
 
 /**
  * What a stream does by itself: it seals what is due, mirrors what is sealed, and sets its alarm for what is due next.
@@ -30,11 +27,9 @@ export class Upkeep {
   readonly #store: SqlStore;
   readonly #stream: StreamRef;
   readonly #limits: SealLimits;
-  readonly #alarms: AlarmStorage;
+  readonly #alarm: Alarm;
   /** Null in a deployment without a mirror. */
   readonly #hyperdrive: Hyperdrive | null;
-  /** When the alarm is set for, in milliseconds since the epoch; null: no alarm. */
-  #alarmAt: number | null = null;
   /** When to look whether the mirroring that is under way has died, in milliseconds since the epoch. */
   #watchdogAt = 0;
   /** Settles when what is being mirrored now is, or has failed; null while nothing is. */
@@ -44,28 +39,28 @@ export class Upkeep {
     readonly store: SqlStore;
     readonly stream: StreamRef;
     readonly limits: SealLimits;
-    readonly alarms: AlarmStorage;
+    readonly alarm: Alarm;
     readonly hyperdrive: Hyperdrive | null;
   }) {
     this.#store = parts.store;
     this.#stream = parts.stream;
     this.#limits = parts.limits;
-    this.#alarms = parts.alarms;
+    this.#alarm = parts.alarm;
     this.#hyperdrive = parts.hyperdrive;
   }
 
   /** Finds out what is due, whatever became of the alarm of an earlier instance. */
   async resume(): Promise<void> {
-    this.#alarmAt = await this.#alarms.getAlarm();
+    await this.#alarm.resume();
     this.schedule();
   }
 
   /** To be called when the alarm fires. */
   run(): void {
-    // A fired alarm is used up. Should this run end half-way, the next one is set already.
-    this.#alarmAt = null;
+    this.#alarm.fired();
+    // Should this run end half-way, the next alarm is set already.
     this.#watchdogAt = Date.now() + WATCHDOG_MS;
-    this.#setAlarm(this.#watchdogAt);
+    this.#alarm.set(this.#watchdogAt);
     const { frozenReason, retryAt } = readMirrorState(this.#store);
     if (frozenReason === null) this.#sealDue();
     if (nextAttemptAt(retryAt) <= Date.now()) void this.mirror();
@@ -79,7 +74,7 @@ export class Upkeep {
     const progress = readProgress(this.#store);
     const sealAt = state.frozenReason === null ? nextSealAt(progress, this.#limits, Date.now()) : null;
     const mirrorAt = this.#nextMirroringAt(progress, state);
-    this.#setAlarm(sealAt === null || mirrorAt === null ? (sealAt ?? mirrorAt) : Math.min(sealAt, mirrorAt));
+    this.#alarm.set(sealAt === null || mirrorAt === null ? (sealAt ?? mirrorAt) : Math.min(sealAt, mirrorAt));
   }
 
   /** Mirrors until nothing is left to mirror, or it fails. One run at a time: a second call joins the first. */
@@ -151,14 +146,6 @@ export class Upkeep {
   #nextMirroringAt(progress: Progress, state: MirrorState): number | null {
     if (this.#hyperdrive === null || !hasMirrorWork(progress, state)) return null;
     return this.#mirroring === null ? nextAttemptAt(state.retryAt) : this.#watchdogAt;
-  }
-
-  /** Not waited for: it is part of the turn's commit, and the output gate holds every answer until that is on disk. */
-  #setAlarm(at: number | null): void {
-    if (at === this.#alarmAt) return;
-    this.#alarmAt = at;
-    // What is overdue fires at once.
-    void (at === null ? this.#alarms.deleteAlarm() : this.#alarms.setAlarm(Math.max(at, Date.now())));
   }
 }
 

@@ -1,72 +1,70 @@
 import { backoffMs } from "../mirror/backoff.ts";
 import { withPostgres } from "../mirror/postgres.ts";
+import { type Alarm, WATCHDOG_MS } from "../storage/alarm.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
 import { hasUnmirrored, mirrorRegistry } from "./registry-mirroring.ts";
-
-/** While Postgres is written to, the alarm stands this far off: it fires only if the object is lost meanwhile. */
-const WATCHDOG_MS = 10_000;
 
 /** Mirrors a registry's changes to Postgres, from its alarm. What there is to do is read from storage each time. */
 export class RegistryUpkeep {
   readonly #store: SqlStore;
   readonly #tenantId: string;
-  readonly #alarms: Pick<DurableObjectStorage, "getAlarm" | "setAlarm" | "deleteAlarm">;
+  readonly #alarm: Alarm;
   /** Null in a deployment without a mirror. */
   readonly #hyperdrive: Hyperdrive | null;
-  #isAlarmSet = false;
+  /** When to look whether the mirroring that is under way has died; null while none is. */
+  #watchdogAt: number | null = null;
+  /** Attempts that failed in a row, and when to try again. A new instance tries at once. */
   #failures = 0;
+  #retryAt = 0;
 
   constructor(parts: {
     readonly store: SqlStore;
     readonly tenantId: string;
-    readonly alarms: Pick<DurableObjectStorage, "getAlarm" | "setAlarm" | "deleteAlarm">;
+    readonly alarm: Alarm;
     readonly hyperdrive: Hyperdrive | null;
   }) {
     this.#store = parts.store;
     this.#tenantId = parts.tenantId;
-    this.#alarms = parts.alarms;
+    this.#alarm = parts.alarm;
     this.#hyperdrive = parts.hyperdrive;
   }
 
   /** Finds out what is to do, whatever became of the alarm of an earlier instance. */
   async resume(): Promise<void> {
-    this.#isAlarmSet = (await this.#alarms.getAlarm()) !== null;
+    await this.#alarm.resume();
     this.schedule();
   }
 
-  /** To be called, in the same turn, after every change of the registry. */
+  /** Sets the alarm for what is due next. To be called, in the same turn, after every change of the registry. */
   schedule(): void {
-    if (this.#hyperdrive === null || this.#isAlarmSet || !hasUnmirrored(this.#store)) return;
-    this.#setAlarm(0);
+    const isDue = this.#hyperdrive !== null && hasUnmirrored(this.#store);
+    this.#alarm.set(isDue ? (this.#watchdogAt ?? this.#retryAt) : null);
   }
 
-  /** To be called when the alarm fires. A failure is repeated, later each time, up to once a minute. */
-  async run(): Promise<void> {
-    // A fired alarm is used up. Should this run end half-way, the next one is set already.
-    this.#setAlarm(WATCHDOG_MS);
-    if (this.#hyperdrive === null) return;
+  /** To be called when the alarm fires. */
+  run(): void {
+    this.#alarm.fired();
+    if (this.#watchdogAt === null && this.#hyperdrive !== null) void this.#mirrorThrough(this.#hyperdrive);
+    else if (this.#watchdogAt !== null) this.#watchdogAt = Date.now() + WATCHDOG_MS;
+    this.schedule();
+  }
+
+  /** A failure is repeated, later each time, up to once a minute. */
+  async #mirrorThrough(hyperdrive: Hyperdrive): Promise<void> {
+    this.#watchdogAt = Date.now() + WATCHDOG_MS;
     try {
-      await withPostgres(this.#hyperdrive, (connection) => mirrorRegistry(this.#store, this.#tenantId, connection));
+      await withPostgres(hyperdrive, (connection) => mirrorRegistry(this.#store, this.#tenantId, connection));
       this.#failures = 0;
-      // Changes that came in just now found the alarm set, and left it to this.
-      if (hasUnmirrored(this.#store)) this.#setAlarm(0);
-      else this.#deleteAlarm();
+      this.#retryAt = 0;
     } catch (error) {
       this.#failures++;
+      this.#retryAt = Date.now() + backoffMs(this.#failures);
       console.error(
         `mirroring the registry of tenant ${this.#tenantId} failed, attempt ${this.#failures}: ${String(error)}`,
       );
-      this.#setAlarm(backoffMs(this.#failures));
+    } finally {
+      this.#watchdogAt = null;
+      this.schedule();
     }
-  }
-
-  #deleteAlarm(): void {
-    this.#isAlarmSet = false;
-    void this.#alarms.deleteAlarm();
-  }
-
-  #setAlarm(delayMs: number): void {
-    this.#isAlarmSet = true;
-    void this.#alarms.setAlarm(Date.now() + delayMs);
   }
 }

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { tenantMigrations } from "../../migrations/tenant/index.ts";
+import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
@@ -36,7 +37,7 @@ export class TenantRegistry extends DurableObject<Env> {
     this.#upkeep = new RegistryUpkeep({
       store: this.#store,
       tenantId: ctx.id.name,
-      alarms: ctx.storage,
+      alarm: new Alarm(ctx.storage),
       hyperdrive: env.POSTGRES ?? null,
     });
     // An earlier instance may have granted a lease, on any version, just before it went.
@@ -47,8 +48,8 @@ export class TenantRegistry extends DurableObject<Env> {
     void ctx.blockConcurrencyWhile(() => this.#upkeep.resume());
   }
 
-  override alarm(): Promise<void> {
-    return this.#upkeep.run();
+  override alarm(): void {
+    this.#upkeep.run();
   }
 
   /** Grants the calling stream a lease on the version answered: it may rely on it for LEASE_HONOURED_MS. */

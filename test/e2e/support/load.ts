@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ApiError, type IngestAnswer, push, registerKey, type Server } from "../../../scripts/lib/client.ts";
+import {
+  ApiError,
+  type IngestAnswer,
+  push,
+  registerKey,
+  type Server,
+  withoutProof,
+} from "../../../scripts/lib/client.ts";
 import { newSigner, type Signer, signEvent } from "../../../scripts/lib/signer.ts";
 import type { StreamRef } from "../../../src/stream/stream-ref.ts";
-import type { Receipt, WireEnvelope } from "../../../src/ves/index.ts";
+import type { WireEnvelope } from "../../../src/ves/index.ts";
 import type { Acknowledged, AgentKeys } from "./derive-log.ts";
 import type { Random } from "./random.ts";
 
@@ -188,9 +195,4 @@ function record(ledger: Ledger, { events }: PlannedRequest, answer: IngestAnswer
     }
     ledger.acknowledged.set(wire.event_id, { event: wire, receipt });
   }
-}
-
-/** A repeated event's receipt has its proof beside it if the event was sealed since. All else must stay as it was. */
-export function withoutProof({ merkleProof, ...receipt }: Receipt & { readonly merkleProof?: unknown }): Receipt {
-  return receipt;
 }
