@@ -33,6 +33,7 @@ import { restoreStep } from "./restore.ts";
 import { commitRange, readSealedRange } from "./seal.ts";
 import { parseStreamObjectName, type StreamRef } from "./stream-ref.ts";
 import { Upkeep } from "./upkeep.ts";
+import { WaitingReaders } from "./waiting-readers.ts";
 
 /** Appends beyond this much waiting are refused at once: about two seconds of work, a quarter of an isolate's memory. */
 const MAX_QUEUED: Load = { events: 50_000, characters: 16 * 1024 * 1024 };
@@ -45,9 +46,6 @@ const MAX_PER_TURN: Load = { events: 2_000, characters: 8 * 1024 * 1024 };
 const MAX_STORED_BYTES = 9.5e9;
 /** How long an explicit commitment waits to be found in the index of batches, which is in Postgres. */
 const INDEX_PATIENCE_MS = 1_000;
-/** Long polls beyond this many are answered at once with what there is. */
-const MAX_WAITING_READERS = 1_000;
-
 /** How much there is to do: events, and UTF-16 units of their payloads. */
 interface Load {
   readonly events: number;
@@ -58,11 +56,6 @@ interface QueuedAppend {
   readonly request: AppendRequest;
   readonly load: Load;
   readonly settle: (result: AppendResult) => void;
-}
-
-interface WaitingReader {
-  readonly sequenceNumber: number;
-  readonly stop: () => void;
 }
 
 /**
@@ -77,7 +70,7 @@ export class StreamSequencer extends DurableObject<Env> {
   readonly #queue: QueuedAppend[] = [];
   #queued: Load = { events: 0, characters: 0 };
   #draining = false;
-  readonly #waitingReaders = new Set<WaitingReader>();
+  readonly #waitingReaders = new WaitingReaders();
   readonly #sealLimits: SealLimits;
   readonly #lease: RegistryLease;
   readonly #upkeep: Upkeep;
@@ -197,7 +190,7 @@ export class StreamSequencer extends DurableObject<Env> {
   /** As {@link events}, but when there is nothing from `from` on yet, waits until there is or `waitMs` have passed. */
   async waitForEvents(request: PageRequest, waitMs: number): Promise<EventPage> {
     const hasNothing = readHead(this.#store) < Math.max(1, request.from);
-    if (hasNothing && this.#waitingReaders.size < MAX_WAITING_READERS) await this.#headReaches(request.from, waitMs);
+    if (hasNothing) await this.#waitingReaders.wait(request.from, waitMs);
     return this.events(request);
   }
 
@@ -231,7 +224,7 @@ export class StreamSequencer extends DurableObject<Env> {
         const frozen = this.#frozen();
         for (const { request, settle } of turn) settle(problem ?? this.#appendNow(request, { lease, frozen, isFull }));
         this.#upkeep.schedule();
-        this.#wakeReaders();
+        this.#waitingReaders.wake(() => readHead(this.#store));
         await this.ctx.storage.sync();
       }
       this.#draining = false;
@@ -285,26 +278,6 @@ export class StreamSequencer extends DurableObject<Env> {
     const stamp = { sequencedAt: Date.now(), receiptKeyVersion: request.receiptKeyVersion };
     const { head, outcomes } = appendEvents(this.#store, request.events, stamp);
     return { kind: "appended", head, outcomes };
-  }
-
-  /** Settles when there is an event with this number, or `waitMs` have passed. */
-  #headReaches(sequenceNumber: number, waitMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = (): void => {
-        clearTimeout(timer);
-        this.#waitingReaders.delete(reader);
-        resolve();
-      };
-      const reader = { sequenceNumber, stop };
-      const timer = setTimeout(stop, waitMs);
-      this.#waitingReaders.add(reader);
-    });
-  }
-
-  #wakeReaders(): void {
-    if (this.#waitingReaders.size === 0) return;
-    const head = readHead(this.#store);
-    for (const reader of this.#waitingReaders) if (reader.sequenceNumber <= head) reader.stop();
   }
 }
 
