@@ -95,7 +95,7 @@ function ownTip(
 }
 
 /** Why what Postgres holds is not this stream's own history (invariant "one history"), or null when it is. */
-export function mismatchWith(store: SqlStore, tip: MirrorTip): string | null {
+function mismatchWith(store: SqlStore, tip: MirrorTip): string | null {
   if (tip.alteredAt !== null) {
     return `rows of this stream in Postgres were changed by hand, the first at number ${tip.alteredAt}: see the table ves_alterations`;
   }

@@ -68,7 +68,7 @@ async function finish(
 }
 
 /** Why the batch cannot be taken over, or null when it was. */
-export function restoreBatch(
+function restoreBatch(
   store: SqlStore,
   stream: StreamRef,
   batch: Batch,

@@ -1,6 +1,4 @@
-import type { SealLimits } from "../settings.ts";
-import { MAX_BATCH_EVENTS } from "../settings.ts";
-import { isEmptyStore } from "../storage/migrate.ts";
+import { MAX_BATCH_EVENTS, type SealLimits } from "../settings.ts";
 import { blob, integer, integerOrNull, type SqlStore } from "../storage/sql-store.ts";
 import { leafHasher, type LeafParts, type MerkleTree, merkleTree, stateRoot, ZERO_32 } from "../ves/index.ts";
 import { BATCH_COLUMNS, batchFromRow, insertBatch } from "./batch-row.ts";
@@ -44,8 +42,8 @@ export function commitRange(
   now: number,
   batchId: string,
 ): CommitResult {
-  const { head, sealedSequence } = readProgress(store);
   if (end < start) throw new RangeError(`the range ends at ${end}, before its start ${start}`);
+  const { head, sealedSequence } = readProgress(store);
   if (head === 0 || end > head) return { kind: "beyond_head", head };
   const present = batchFrom(store, start);
   if (present !== null) {
@@ -58,12 +56,12 @@ export function commitRange(
   return { kind: "sealed", batch: seal(store, stream, end, now, batchId) };
 }
 
-/** The batch over exactly this range, or null when there is none. */
+/** The batch over exactly this range, or null when there is none. The store must have its tables. */
 export function readSealedRange(
   store: SqlStore,
   { start, end }: { readonly start: number; readonly end: number },
 ): Batch | null {
-  const batch = isEmptyStore(store) ? null : batchFrom(store, start);
+  const batch = batchFrom(store, start);
   return batch?.sequenceEnd === end ? batch : null;
 }
 

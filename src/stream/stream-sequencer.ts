@@ -46,6 +46,7 @@ const MAX_PER_TURN: Load = { events: 2_000, characters: 8 * 1024 * 1024 };
 const MAX_STORED_BYTES = 9.5e9;
 /** How long an explicit commitment waits to be found in the index of batches, which is in Postgres. */
 const INDEX_PATIENCE_MS = 1_000;
+
 /** How much there is to do: events, and UTF-16 units of their payloads. */
 interface Load {
   readonly events: number;
@@ -136,8 +137,11 @@ export class StreamSequencer extends DurableObject<Env> {
   /** Seals a range at once. Waits a moment for Postgres to have it, so that it is found by its id from then on. */
   async commit(range: { readonly start: number; readonly end: number }): Promise<CommitResult> {
     const frozen = this.#frozen();
-    const sealed = readSealedRange(this.#store, range);
-    if (frozen !== null) return sealed === null ? frozen : { kind: "sealed", batch: sealed };
+    if (frozen !== null) {
+      // What is sealed already is answered all the same.
+      const batch = readSealedRange(this.#store, range);
+      return batch === null ? frozen : { kind: "sealed", batch };
+    }
     const result = commitRange(this.#store, this.#stream, range, Date.now(), crypto.randomUUID());
     if (result.kind !== "sealed") return result;
     this.#upkeep.schedule();

@@ -23,7 +23,9 @@ describe("the README's first event", () => {
   let server: LocalServer;
 
   beforeAll(async () => {
-    server = await startWorker({ bundle: bundleWorker(), variables: newVariables(), dataDirectory: data, port: 0 });
+    // Sealed at once, so that the proof need not be waited for.
+    const variables = { ...newVariables(), SEAL_MAX_EVENTS: "1" };
+    server = await startWorker({ bundle: bundleWorker(), variables, dataDirectory: data, port: 0 });
   });
   afterAll(async () => {
     await server.stop();
@@ -32,13 +34,16 @@ describe("the README's first event", () => {
 
   const here = (code: string): string => code.replaceAll("http://127.0.0.1:8080", server.url);
 
-  test("with curl", async () => {
-    const [code] = blocks("README.md", "sh").filter((block) => block.includes("first-event"));
-    const { stdout } = await run("bash", ["-euc", here(code ?? "false")], { cwd: ROOT });
+  test("with curl, and the proof that it is in the log", async () => {
+    const named = (what: string): string => blocks("README.md", "sh").find((block) => block.includes(what)) ?? "false";
+    const code = `${named("first-event")}\nsleep 0.3\n${named("ves/proofs/1")}`;
+    const { stdout } = await run("bash", ["-euc", here(code)], { cwd: ROOT });
     expect(stdout).toContain('"success":true');
     expect(stdout).toContain('"eventsAccepted":1');
     expect(stdout).toContain('"sequencerSignature"');
     expect(stdout).toMatch(/"events":\[\{"envelope".*"head_sequence":1/);
+    expect(stdout).toMatch(/\{"sequence_number":1,"batch_id":.*"leaf_count":1/);
+    expect(stdout).toContain("1 stream, 1 event, 1 batch: no differences");
   });
 
   test("in TypeScript", async () => {
