@@ -1,6 +1,7 @@
 import type { Migration } from "../migration.ts";
 import { log } from "./0001_log.ts";
 import { batches } from "./0002_batches.ts";
+import { anchors } from "./0003_anchors.ts";
 
 /** Schema of a StreamSequencer object, in order of application. */
-export const streamMigrations: readonly Migration[] = [log, batches];
+export const streamMigrations: readonly Migration[] = [log, batches, anchors];

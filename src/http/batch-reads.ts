@@ -73,10 +73,11 @@ export async function sealRange(c: AppContext, body: z.output<typeof commitBody>
 export async function readBatches(c: AppContext, query: z.output<typeof batchesQuery>) {
   const stream = streamOf(query);
   const stub = await existingStream(c, stream);
-  const request = { before: query.before ?? Number.MAX_SAFE_INTEGER, limit: query.limit ?? DEFAULT_LIMIT };
-  // No batch is anchored yet.
-  const isNone = stub === null || query.anchored === "true";
-  const { batches, hasMore } = isNone ? { batches: [], hasMore: false } : await stub.batches(request);
+  const { batches, hasMore } = (await stub?.batches({
+    before: query.before ?? Number.MAX_SAFE_INTEGER,
+    limit: query.limit ?? DEFAULT_LIMIT,
+    anchored: query.anchored === undefined ? undefined : query.anchored === "true",
+  })) ?? { batches: [], hasMore: false };
   return {
     found: batches.map((batch): StreamBatch => ({ stream, batch })),
     counts: {

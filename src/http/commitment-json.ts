@@ -1,13 +1,13 @@
 import { z } from "zod";
-import type { Batch } from "../stream/messages.ts";
+import type { Batch, StoredBatch } from "../stream/messages.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import { toHex, toRfc3339Offset, treeDepth } from "../ves/index.ts";
-import { byteValues, hexText, sequenceNumber, timeText, uuidText } from "./schemas.ts";
+import { byteValues, hexText, sequenceNumber, timeOrNull, timeText, uuidText } from "./schemas.ts";
 
 /** A sealed batch and the stream that it is of. */
 export interface StreamBatch {
   readonly stream: StreamRef;
-  readonly batch: Batch;
+  readonly batch: StoredBatch;
 }
 
 /** The version of the tree's and the chain's form (VES 2.6), not that of the events in it. */
@@ -88,20 +88,22 @@ export function commitmentJson({ stream, batch }: StreamBatch): z.output<typeof 
     sequence_start: batch.sequenceStart,
     sequence_end: batch.sequenceEnd,
     committed_at: toRfc3339Offset(batch.committedAt),
-    is_anchored: false,
+    is_anchored: batch.anchor !== null,
   };
 }
 
 export function commitmentDetailJson(found: StreamBatch): z.output<typeof commitmentDetailResponse> {
+  const { batch } = found;
+  const txHash = batch.anchor?.txHash ?? null;
   return {
     ...commitmentJson(found),
-    start_sequence: found.batch.sequenceStart,
-    end_sequence: found.batch.sequenceEnd,
-    event_count: leafCountOf(found.batch),
-    chain_id: null,
-    chain_tx_hash: null,
-    chain_block_number: null,
-    anchored_at: null,
+    start_sequence: batch.sequenceStart,
+    end_sequence: batch.sequenceEnd,
+    event_count: leafCountOf(batch),
+    chain_id: batch.anchor?.chainId ?? null,
+    chain_tx_hash: txHash === null ? null : toHex(txHash),
+    chain_block_number: batch.anchor?.blockNumber ?? null,
+    anchored_at: timeOrNull(batch.anchor?.anchoredAt ?? null),
   };
 }
 
@@ -112,13 +114,14 @@ export function legacyCommitmentJson(found: StreamBatch): z.output<typeof legacy
 
 export function legacyCommitmentDetailJson(found: StreamBatch): z.output<typeof legacyCommitmentDetailResponse> {
   const { batch } = found;
+  const txHash = batch.anchor?.txHash ?? null;
   return {
     ...commitmentDetailJson(found),
     prev_state_root: Array.from(batch.prevStateRoot),
     new_state_root: Array.from(batch.newStateRoot),
     events_root: Array.from(batch.merkleRoot),
     sequence_range: [batch.sequenceStart, batch.sequenceEnd],
-    chain_tx_hash: null,
+    chain_tx_hash: txHash === null ? null : Array.from(txHash),
   };
 }
 

@@ -22,7 +22,13 @@ const UNKNOWN_STORE_POLL_MS = 500;
 
 const NO_EVENTS: EventPage = { events: [], nextSequence: 1, head: 0 };
 const NO_HISTORY: EntityHistory = { events: [], total: 0 };
-const NO_STATE: StreamState = { head: 0, latestBatch: null, mirroredSequence: 0, frozenReason: null };
+const NO_STATE: StreamState = {
+  head: 0,
+  latestBatch: null,
+  anchoredSequence: 0,
+  mirroredSequence: 0,
+  frozenReason: null,
+};
 
 export const fromParam = numberParam(0, Number.MAX_SAFE_INTEGER).optional();
 

@@ -95,15 +95,16 @@ export const streamEndpoints = [
     query: streamQuery,
     response: headResponse,
     handle: async (c, { query }) => {
-      const { head: headSequence, latestBatch: batch, mirroredSequence, frozenReason } = await readState(c, query);
+      const state = await readState(c, query);
+      const batch = state.latestBatch;
       return {
-        head_sequence: headSequence,
+        head_sequence: state.head,
         sealed_sequence: batch?.sequenceEnd ?? 0,
-        anchored_sequence: 0,
+        anchored_sequence: state.anchoredSequence,
         state_root: toHex(batch?.newStateRoot ?? ZERO_32),
         latest_commitment: batch === null ? null : commitmentJson({ stream: streamOf(query), batch }),
-        mirrored_sequence: mirroredSequence,
-        frozen: frozenReason,
+        mirrored_sequence: state.mirroredSequence,
+        frozen: state.frozenReason,
       };
     },
   }),

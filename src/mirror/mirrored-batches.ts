@@ -51,7 +51,8 @@ interface EventRow {
   readonly base_version: string | null;
 }
 
-const milliseconds = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::bigint AS ${column}`;
+/** The column as milliseconds since the epoch, under its own name. */
+export const milliseconds = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::bigint AS ${column}`;
 
 /** The batch that begins at a number, or null when Postgres holds none. */
 export async function readMirroredBatch(

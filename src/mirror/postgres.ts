@@ -18,7 +18,7 @@ export const PATIENCE_MS = 3_000;
  *   may or may not have taken effect.
  */
 export async function withPostgres<T>(
-  hyperdrive: Hyperdrive,
+  hyperdrive: Pick<Hyperdrive, "connectionString">,
   work: (connection: Connection) => Promise<T>,
   timeoutMs: number = QUERY_TIMEOUT_MS,
 ): Promise<T> {

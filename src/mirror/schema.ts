@@ -12,6 +12,7 @@ import {
   text,
   timestamp,
   unique,
+  uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
 
@@ -170,4 +171,132 @@ export const vesAlterations = pgTable(
       .default(sql`session_user`),
   },
   (table) => [index("ves_alterations_by_stream").on(table.tenant_id, table.store_id)],
+);
+
+/**
+ * What became of each commitment on chain: one row for each, which a trigger on `ves_commitments` makes. It is kept apart
+ * because a row of that table never changes.
+ */
+export const vesAnchors = pgTable(
+  "ves_anchors",
+  {
+    tenant_id: uuid().notNull(),
+    store_id: uuid().notNull(),
+    sequence_start: bigNumber().notNull(),
+    batch_id: uuid().notNull(),
+    // pending: to be sent; submitted: in a transaction that is not final yet; anchored: final.
+    status: text().notNull().default("pending"),
+    attempt_id: bigNumber(),
+    chain_id: bigNumber(),
+    tx_hash: bytea(),
+    block_number: bigNumber(),
+    block_hash: bytea(),
+    anchored_at: time(),
+    // Rises with each change that the stream's object is told of, and the highest that it was told.
+    revision: integer().notNull().default(0),
+    told_revision: integer().notNull().default(0),
+    failures: integer().notNull().default(0),
+    retry_at: time(),
+    error: text(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant_id, table.store_id, table.sequence_start] }),
+    unique("ves_anchors_batch_id").on(table.batch_id),
+    check("ves_anchors_status", sql`${table.status} IN ('pending', 'submitted', 'anchored')`),
+    check("ves_anchors_attempt", sql`${table.status} <> 'submitted' OR ${table.attempt_id} IS NOT NULL`),
+    check("ves_anchors_anchored_at", sql`(${table.status} = 'anchored') = (${table.anchored_at} IS NOT NULL)`),
+    index("ves_anchors_open")
+      .on(table.tenant_id, table.store_id, table.sequence_start)
+      .where(sql`${table.status} <> 'anchored'`),
+    index("ves_anchors_by_attempt")
+      .on(table.attempt_id)
+      .where(sql`${table.attempt_id} IS NOT NULL`),
+    index("ves_anchors_by_block")
+      .on(table.block_number)
+      .where(sql`${table.status} = 'anchored'`),
+    index("ves_anchors_untold")
+      .on(table.tenant_id, table.store_id, table.sequence_start)
+      .where(sql`${table.told_revision} < ${table.revision}`),
+  ],
+);
+
+/**
+ * One nonce of the anchoring account each. What is sent under it may be replaced with the same call at a higher fee, but by
+ * nothing else, so that at most one of its transactions is ever mined.
+ */
+export const vesAnchorAttempts = pgTable(
+  "ves_anchor_attempts",
+  {
+    id: bigNumber().primaryKey().generatedAlwaysAsIdentity(),
+    chain_id: bigNumber().notNull(),
+    contract: bytea().notNull(),
+    sender: bytea().notNull(),
+    nonce: bigNumber().notNull(),
+    // open: may still change; settled: its batches are final; failed: it was mined and reverted; lost: another transaction
+    // of the account has taken the nonce, or the chain was begun anew.
+    status: text().notNull().default("open"),
+    // The chain's head when it was recorded: it is in no block before.
+    head_block: bigNumber().notNull(),
+    // Where it was last seen mined.
+    tx_hash: bytea(),
+    block_number: bigNumber(),
+    error: text(),
+    created_at: time().notNull().defaultNow(),
+  },
+  (table) => [
+    check("ves_anchor_attempts_status", sql`${table.status} IN ('open', 'settled', 'failed', 'lost')`),
+    uniqueIndex("ves_anchor_attempts_nonce")
+      .on(table.chain_id, table.sender, table.nonce)
+      .where(sql`${table.status} <> 'lost'`),
+    index("ves_anchor_attempts_open")
+      .on(table.id)
+      .where(sql`${table.status} = 'open'`),
+  ],
+);
+
+/** Signed transactions, each written down before it is sent. */
+export const vesAnchorTransactions = pgTable(
+  "ves_anchor_transactions",
+  {
+    tx_hash: bytea().primaryKey(),
+    attempt_id: bigNumber().notNull(),
+    // What is sent, and sent again. NULL once it is far below the head of the chain.
+    raw: bytea(),
+    max_fee_per_gas: bigNumber().notNull(),
+    max_priority_fee_per_gas: bigNumber().notNull(),
+    created_at: time().notNull().defaultNow(),
+    sent_at: time(),
+  },
+  (table) => [
+    is32Bytes("ves_anchor_transactions_tx_hash", table.tx_hash),
+    index("ves_anchor_transactions_by_attempt").on(table.attempt_id),
+  ],
+);
+
+/** Streams whose history in the contract is not theirs: nothing more of them is anchored, and they are frozen. */
+export const vesAnchorConflicts = pgTable(
+  "ves_anchor_conflicts",
+  {
+    tenant_id: uuid().notNull(),
+    store_id: uuid().notNull(),
+    reason: text().notNull(),
+    found_at: time().notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant_id, table.store_id] })],
+);
+
+/** One row: which contract this database anchors to, whose turn it is, and how the last turn went. */
+export const vesAnchorState = pgTable(
+  "ves_anchor_state",
+  {
+    id: integer().primaryKey().default(1),
+    chain_id: bigNumber(),
+    contract: bytea(),
+    lease_holder: uuid(),
+    lease_until: time(),
+    last_run_at: time(),
+    last_success_at: time(),
+    last_error: text(),
+  },
+  (table) => [check("ves_anchor_state_id", sql`${table.id} = 1`)],
 );

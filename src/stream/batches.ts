@@ -2,55 +2,66 @@ import type { SealLimits } from "../settings.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import { blob, integer, type SqlRow, type SqlStore } from "../storage/sql-store.ts";
 import { uuidBytes } from "../ves/index.ts";
-import { BATCH_COLUMNS, batchFromRow } from "./batch-row.ts";
+import { BATCH_COLUMNS, batchFromRow, STORED_BATCHES, storedBatchFromRow } from "./batch-row.ts";
+import { readFrozen } from "./frozen.ts";
 import { headOf } from "./head.ts";
-import type { Batch, BatchList, InclusionProof, ProofResult } from "./messages.ts";
+import type { Batch, BatchList, BatchListRequest, InclusionProof, ProofResult, StoredBatch } from "./messages.ts";
 import { readMirrorState } from "./mirror-state.ts";
 import { nextSealAt, readProgress } from "./progress.ts";
 import { pathInTree } from "./tree-blob.ts";
 
 /** The newest sealed batch, or null when there is none. The store must have its tables. */
-export function latestBatch(store: SqlStore): Batch | null {
-  return first(store.exec(`SELECT ${BATCH_COLUMNS} FROM batches ORDER BY sequence_start DESC LIMIT 1`));
+export function latestBatch(store: SqlStore): StoredBatch | null {
+  return first(store.exec(`${STORED_BATCHES} ORDER BY sequence_start DESC LIMIT 1`));
 }
 
 /** The batch that holds this number, or null when it is not sealed yet. */
 export function coveringBatch(store: SqlStore, sequenceNumber: number): Batch | null {
-  const batch = first(
-    store.exec(
-      `SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start <= ? ORDER BY sequence_start DESC LIMIT 1`,
-      sequenceNumber,
-    ),
+  const [row] = store.exec(
+    `SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start <= ? ORDER BY sequence_start DESC LIMIT 1`,
+    sequenceNumber,
   );
-  return batch === null || batch.sequenceEnd < sequenceNumber ? null : batch;
+  if (row === undefined) return null;
+  const batch = batchFromRow(row);
+  return batch.sequenceEnd < sequenceNumber ? null : batch;
 }
 
-export function readBatch(store: SqlStore, batchId: string): Batch | null {
+export function readBatch(store: SqlStore, batchId: string): StoredBatch | null {
   if (isEmptyStore(store)) return null;
-  return first(store.exec(`SELECT ${BATCH_COLUMNS} FROM batches WHERE batch_id = ?`, uuidBytes(batchId)));
+  return first(store.exec(`${STORED_BATCHES} WHERE batch_id = ?`, uuidBytes(batchId)));
 }
+
+/** The batch that begins at this number, or null when none does. The store must have its tables. */
+export function batchFrom(store: SqlStore, sequenceStart: number): StoredBatch | null {
+  return first(store.exec(`${STORED_BATCHES} WHERE sequence_start = ?`, sequenceStart));
+}
+
+/**
+ * Anchored batches are a prefix of the stream, but for some beyond a gap while notes arrive out of order. So neither list
+ * goes through batches of the other kind, of which there may be any number: each begins or ends where theirs are.
+ */
+const ANCHORED = `sequence_start < MIN(?, (SELECT COALESCE(MAX(sequence_start), 0) FROM anchors) + 1)
+  AND anchored_at IS NOT NULL`;
+const NOT_ANCHORED = `sequence_start < ? AND sequence_start > (SELECT anchored_sequence FROM anchor_state)
+  AND anchored_at IS NULL`;
 
 /** Batches that begin before a number, newest first. */
-export function listBatches(store: SqlStore, request: { readonly before: number; readonly limit: number }): BatchList {
+export function listBatches(store: SqlStore, { before, limit, anchored }: BatchListRequest): BatchList {
   if (isEmptyStore(store)) return { batches: [], hasMore: false };
-  const rows = store.exec(
-    `SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start < ? ORDER BY sequence_start DESC LIMIT ?`,
-    request.before,
-    request.limit + 1,
-  );
-  return { batches: rows.slice(0, request.limit).map(batchFromRow), hasMore: rows.length > request.limit };
+  const wanted = anchored === undefined ? "sequence_start < ?" : anchored ? ANCHORED : NOT_ANCHORED;
+  const rows = store.exec(`${STORED_BATCHES} WHERE ${wanted} ORDER BY sequence_start DESC LIMIT ?`, before, limit + 1);
+  return { batches: rows.slice(0, limit).map(storedBatchFromRow), hasMore: rows.length > limit };
 }
 
 /** The proof that a number lies in its sealed batch. Reads the batch's row alone, however long the stream is. */
 export function readProof(store: SqlStore, sequenceNumber: number, limits: SealLimits, now: number): ProofResult {
   if (isEmptyStore(store) || sequenceNumber < 1 || sequenceNumber > headOf(store)) return { kind: "unknown_event" };
   const batch = coveringBatch(store, sequenceNumber);
-  const { mirroredSequence, frozenReason } = readMirrorState(store);
   if (batch === null) {
-    const sealAt = frozenReason === null ? nextSealAt(readProgress(store), limits, now) : null;
+    const sealAt = readFrozen(store) === null ? nextSealAt(readProgress(store), limits, now) : null;
     return { kind: "not_yet_sealed", sealAt };
   }
-  const isMirrored = batch.sequenceEnd <= mirroredSequence;
+  const isMirrored = batch.sequenceEnd <= readMirrorState(store).mirroredSequence;
   return { kind: "proof", proof: proofsIn(store, batch)(sequenceNumber), isMirrored };
 }
 
@@ -85,6 +96,6 @@ function proofsIn(store: SqlStore, batch: Batch): (sequenceNumber: number) => In
   };
 }
 
-function first([row]: readonly SqlRow[]): Batch | null {
-  return row === undefined ? null : batchFromRow(row);
+function first([row]: readonly SqlRow[]): StoredBatch | null {
+  return row === undefined ? null : storedBatchFromRow(row);
 }

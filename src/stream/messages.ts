@@ -64,7 +64,7 @@ export type AppendResult =
   | { readonly kind: "unavailable"; readonly cause: "registry" | "queue_full" | "stream_full" | "mirror" }
   | Frozen;
 
-/** The stream takes no writes until this is resolved: what it would write might contradict what is mirrored. */
+/** The stream takes no writes until this is resolved: what it would write might contradict what is mirrored or anchored. */
 export interface Frozen {
   readonly kind: "frozen";
   /** For people: what was found and what to do. */
@@ -84,9 +84,41 @@ export interface Batch {
   readonly committedAt: number;
 }
 
+/** Where a batch stands on chain, once it is final there. */
+export interface Anchor {
+  readonly chainId: number;
+  /** 32 bytes; null where the transaction that holds it could not be found. */
+  readonly txHash: Uint8Array | null;
+  readonly blockNumber: number | null;
+  /** Milliseconds since the epoch: the block's time, as the contract has it. */
+  readonly anchoredAt: number;
+}
+
+/** A sealed batch and what became of it on chain. */
+export interface StoredBatch extends Batch {
+  /** Null until it is final, and again when a reorganisation of the chain took it away. */
+  readonly anchor: Anchor | null;
+}
+
+/** What the anchoring Worker tells a stream of one of its batches. */
+export interface AnchorNote {
+  readonly batchId: string;
+  readonly sequenceStart: number;
+  /** Rises with every change of what is told: an earlier note that arrives late does not replace a later one. */
+  readonly revision: number;
+  /** Null: not anchored any more. */
+  readonly anchor: Anchor | null;
+}
+
+/** How far the contract holds a stream: 0 and 32 zero bytes when it holds nothing of it. */
+export interface ChainTip {
+  readonly latestSequence: number;
+  readonly stateRoot: Uint8Array;
+}
+
 export type CommitResult =
   /** Just now, or earlier by the same request. */
-  | { readonly kind: "sealed"; readonly batch: Batch }
+  | { readonly kind: "sealed"; readonly batch: StoredBatch }
   /** The range names numbers that were not given yet. */
   | { readonly kind: "beyond_head"; readonly head: number }
   /** A batch begins at this start but ends elsewhere. */
@@ -97,9 +129,17 @@ export type CommitResult =
   | { readonly kind: "too_large"; readonly largestEnd: number }
   | Frozen;
 
+export interface BatchListRequest {
+  /** Only batches that begin before this number. */
+  readonly before: number;
+  readonly limit: number;
+  /** Only those that are anchored, or only those that are not; all when absent. */
+  readonly anchored?: boolean | undefined;
+}
+
 /** Newest first. */
 export interface BatchList {
-  readonly batches: readonly Batch[];
+  readonly batches: readonly StoredBatch[];
   readonly hasMore: boolean;
 }
 
@@ -140,7 +180,9 @@ export type RestoreRefusal =
 export interface StreamState {
   readonly head: number;
   /** Null before the first batch. */
-  readonly latestBatch: Batch | null;
+  readonly latestBatch: StoredBatch | null;
+  /** Events up to here are anchored, and final on chain. */
+  readonly anchoredSequence: number;
   /** Events up to here are in Postgres, as far as the stream knows. */
   readonly mirroredSequence: number;
   /** Why the stream takes no writes; null when it does. */

@@ -1,9 +1,12 @@
+import { readAnchorNotes } from "../mirror/anchor-rows.ts";
 import { type MirroredEvent, readMirroredBatch, readMirroredEvents } from "../mirror/mirrored-batches.ts";
 import type { Connection } from "../mirror/postgres.ts";
 import { noteFrozen, noteThawed, readTip } from "../mirror/stream-tables.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
 import { equalBytes } from "../ves/index.ts";
+import { readAnchorState, updateAnchorState } from "./anchor-state.ts";
+import { noteAnchors } from "./anchors.ts";
 import { appendStamped } from "./append.ts";
 import { insertBatch } from "./batch-row.ts";
 import { latestBatch } from "./batches.ts";
@@ -16,6 +19,8 @@ import { packTree } from "./tree-blob.ts";
 
 /** One call restores for about this long, so that whoever asks sees progress and nothing runs into a time limit. */
 const STEP_MS = 2_000;
+/** Anchors that are read and taken over at once: about 10 ms of object time. */
+const ANCHORS_AT_ONCE = 1_000;
 
 /**
  * Rebuilds an empty stream from what Postgres holds, batch by batch. Repeated until it answers "restored"; a call that is
@@ -23,7 +28,7 @@ const STEP_MS = 2_000;
  *
  * Nothing of a batch is taken over unless all of it verifies: every event is what its hashes say, its leaf is computed from
  * its members, and the leaves lead to the batch's root and that to its state root. The numbers, entities and commands are
- * then written by the code that wrote them first.
+ * then written by the code that wrote them first. The batches' anchors are taken over last, when no note of one can be missed.
  */
 export async function restoreStep(store: SqlStore, stream: StreamRef, connection: Connection): Promise<RestoreResult> {
   const tip = await readTip(connection, stream);
@@ -35,7 +40,10 @@ export async function restoreStep(store: SqlStore, stream: StreamRef, connection
   do {
     const head = readHead(store);
     if (head > 0 && !readMirrorState(store).isRestoring) return refused({ kind: "not_empty", head });
-    if (head === tip.sequenceEnd) return finish(store, stream, connection, head);
+    if (head === tip.sequenceEnd) {
+      if (await restoreAnchors(store, stream, connection)) return finish(store, stream, connection, head);
+      continue;
+    }
     const batch = await readMirroredBatch(connection, stream, head + 1);
     if (batch === null) return unverified(`Postgres holds no batch that begins at ${head + 1}`);
     const events = await readMirroredEvents(connection, stream, batch);
@@ -56,6 +64,21 @@ function unverified(reason: string): RestoreResult {
   return refused({ kind: "unverified", reason });
 }
 
+/**
+ * Takes over the next anchors that Postgres knows of; whether all of them are back. The stream has all its batches by now,
+ * so what the anchoring Worker tells it of them meanwhile is not lost, whichever of the two comes first.
+ */
+async function restoreAnchors(store: SqlStore, stream: StreamRef, connection: Connection): Promise<boolean> {
+  const notes = await readAnchorNotes(connection, stream, readAnchorState(store).restoredStart, ANCHORS_AT_ONCE);
+  const last = notes.at(-1);
+  if (last === undefined) return true;
+  store.transaction(() => {
+    noteAnchors(store, notes);
+    updateAnchorState(store, { restoredStart: last.sequenceStart });
+  });
+  return notes.length < ANCHORS_AT_ONCE;
+}
+
 async function finish(
   store: SqlStore,
   stream: StreamRef,
@@ -63,7 +86,10 @@ async function finish(
   head: number,
 ): Promise<RestoreResult> {
   await noteThawed(connection, stream);
-  updateMirrorState(store, { mirroredSequence: head, frozenReason: null, isRestoring: false });
+  // Another call may have finished it while Postgres was written, and the stream gone on since.
+  if (readMirrorState(store).isRestoring) {
+    updateMirrorState(store, { mirroredSequence: head, frozenReason: null, isRestoring: false });
+  }
   return { kind: "restored", restoredSequence: head, totalSequence: head };
 }
 

@@ -1,9 +1,9 @@
 import { MAX_BATCH_EVENTS, type SealLimits } from "../settings.ts";
 import { blob, integer, integerOrNull, type SqlStore } from "../storage/sql-store.ts";
 import { leafHasher, type LeafParts, type MerkleTree, merkleTree, stateRoot, ZERO_32 } from "../ves/index.ts";
-import { BATCH_COLUMNS, batchFromRow, insertBatch } from "./batch-row.ts";
-import { latestBatch } from "./batches.ts";
-import type { Batch, CommitResult } from "./messages.ts";
+import { insertBatch } from "./batch-row.ts";
+import { batchFrom, latestBatch } from "./batches.ts";
+import type { Batch, CommitResult, StoredBatch } from "./messages.ts";
 import { nextSealAt, readProgress } from "./progress.ts";
 import { EVENT_BYTES } from "./read.ts";
 import type { StreamRef } from "./stream-ref.ts";
@@ -53,21 +53,16 @@ export function commitRange(
   if (start !== next) return { kind: "not_next", next };
   const largestEnd = endWithinBytes(store, start, Math.min(end, start + MAX_BATCH_EVENTS - 1));
   if (largestEnd < end) return { kind: "too_large", largestEnd };
-  return { kind: "sealed", batch: seal(store, stream, end, now, batchId) };
+  return { kind: "sealed", batch: { ...seal(store, stream, end, now, batchId), anchor: null } };
 }
 
 /** The batch over exactly this range, or null when there is none. The store must have its tables. */
 export function readSealedRange(
   store: SqlStore,
   { start, end }: { readonly start: number; readonly end: number },
-): Batch | null {
+): StoredBatch | null {
   const batch = batchFrom(store, start);
   return batch?.sequenceEnd === end ? batch : null;
-}
-
-function batchFrom(store: SqlStore, start: number): Batch | null {
-  const [row] = store.exec(`SELECT ${BATCH_COLUMNS} FROM batches WHERE sequence_start = ?`, start);
-  return row === undefined ? null : batchFromRow(row);
 }
 
 /** The batch over these events, which follow on `previous`: their tree, its root, and the state root chained to the one before. */

@@ -14,6 +14,8 @@ type Method =
   | "batches"
   | "proof"
   | "proofOfEvent"
+  | "noteAnchors"
+  | "compareWithChain"
   | "restore"
   | "cursor"
   | "advanceCursor";
@@ -28,8 +30,8 @@ export type StreamStub = {
   ) => Promise<Awaited<ReturnType<StreamSequencer[Name]>>>;
 };
 
-/** The object of a stream. `near` places it when this is the first call ever: give it for writes only. */
-export function streamStub(env: Env, stream: StreamRef, near?: DurableObjectLocationHint): StreamStub {
+/** The object of a stream, for every Worker that has the binding. `near` places it when this is the first call ever: give it for writes only. */
+export function streamStub(env: Pick<Env, "STREAMS">, stream: StreamRef, near?: DurableObjectLocationHint): StreamStub {
   const id = env.STREAMS.idFromName(streamObjectName(stream));
   const stub: unknown = near === undefined ? env.STREAMS.get(id) : env.STREAMS.get(id, { locationHint: near });
   return stub as StreamStub;

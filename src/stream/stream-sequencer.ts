@@ -6,14 +6,20 @@ import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
+import { readAnchorState } from "./anchor-state.ts";
+import { noteAnchors } from "./anchors.ts";
 import { answerRepetition, appendEvents } from "./append.ts";
 import { latestBatch, listBatches, readBatch, readProof, readProofOfEvent } from "./batches.ts";
+import { compareWithChain } from "./chain-conflict.ts";
 import { advanceCursor, readCursor } from "./cursor.ts";
+import { readFrozen } from "./frozen.ts";
 import type {
+  AnchorNote,
   AppendRequest,
   AppendResult,
-  Batch,
   BatchList,
+  BatchListRequest,
+  ChainTip,
   CommitResult,
   Cursor,
   CursorUpdate,
@@ -24,6 +30,7 @@ import type {
   ProofResult,
   RestoreResult,
   SequencedEvent,
+  StoredBatch,
   StreamState,
 } from "./messages.ts";
 import { readMirrorState } from "./mirror-state.ts";
@@ -128,15 +135,20 @@ export class StreamSequencer extends DurableObject<Env> {
     if (isEmptyStore(this.#store)) {
       const problem = await this.#upkeep.problemOfBeginning();
       const frozenReason = problem?.kind === "frozen" ? problem.reason : null;
-      return { head: 0, latestBatch: null, mirroredSequence: 0, frozenReason };
+      return { head: 0, latestBatch: null, anchoredSequence: 0, mirroredSequence: 0, frozenReason };
     }
-    const { mirroredSequence, frozenReason } = readMirrorState(this.#store);
-    return { head: readHead(this.#store), latestBatch: latestBatch(this.#store), mirroredSequence, frozenReason };
+    return {
+      head: readHead(this.#store),
+      latestBatch: latestBatch(this.#store),
+      anchoredSequence: readAnchorState(this.#store).anchoredSequence,
+      mirroredSequence: readMirrorState(this.#store).mirroredSequence,
+      frozenReason: readFrozen(this.#store)?.reason ?? null,
+    };
   }
 
   /** Seals a range at once. Waits a moment for Postgres to have it, so that it is found by its id from then on. */
   async commit(range: { readonly start: number; readonly end: number }): Promise<CommitResult> {
-    const frozen = this.#frozen();
+    const frozen = readFrozen(this.#store);
     if (frozen !== null) {
       // What is sealed already is answered all the same.
       const batch = readSealedRange(this.#store, range);
@@ -154,11 +166,11 @@ export class StreamSequencer extends DurableObject<Env> {
     return result;
   }
 
-  batch(batchId: string): Batch | null {
+  batch(batchId: string): StoredBatch | null {
     return readBatch(this.#store, batchId);
   }
 
-  batches(request: { readonly before: number; readonly limit: number }): BatchList {
+  batches(request: BatchListRequest): BatchList {
     return listBatches(this.#store, request);
   }
 
@@ -168,6 +180,19 @@ export class StreamSequencer extends DurableObject<Env> {
 
   proofOfEvent(eventId: string): ProofResult {
     return readProofOfEvent(this.#store, eventId, this.#sealLimits, Date.now());
+  }
+
+  /** Takes over what the anchoring Worker tells of batches. */
+  noteAnchors(notes: readonly AnchorNote[]): void {
+    noteAnchors(this.#store, notes);
+  }
+
+  /** Freezes the stream while the contract holds what is not of its history, which is answered; null when they agree. */
+  compareWithChain(tip: ChainTip): Frozen | null {
+    const conflict = compareWithChain(this.#store, tip);
+    // While it is frozen nothing is sealed: what became due meanwhile is so at once.
+    this.#upkeep.schedule();
+    return conflict;
   }
 
   /** Does a piece of the work of rebuilding this stream from Postgres; repeated until it is restored. */
@@ -225,7 +250,7 @@ export class StreamSequencer extends DurableObject<Env> {
         // Asked for last: nothing may come between a lease and what relies on it.
         const lease = await this.#lease.current(Math.max(...turn.map(({ request }) => request.registryVersion)));
         const isFull = this.ctx.storage.sql.databaseSize > MAX_STORED_BYTES;
-        const frozen = this.#frozen();
+        const frozen = readFrozen(this.#store);
         for (const { request, settle } of turn) settle(problem ?? this.#appendNow(request, { lease, frozen, isFull }));
         this.#upkeep.schedule();
         this.#waitingReaders.wake(() => readHead(this.#store));
@@ -237,11 +262,6 @@ export class StreamSequencer extends DurableObject<Env> {
       console.error("the stream is reset to what is on disk", error);
       this.ctx.abort("the stream failed");
     }
-  }
-
-  #frozen(): Frozen | null {
-    const { frozenReason } = readMirrorState(this.#store);
-    return frozenReason === null ? null : { kind: "frozen", reason: frozenReason };
   }
 
   /** Takes the oldest queued appends out of the queue, as many as one turn may hold; at least one. */

@@ -5,6 +5,7 @@ import type { SealLimits } from "../settings.ts";
 import { type Alarm, WATCHDOG_MS } from "../storage/alarm.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
+import { readFrozen } from "./frozen.ts";
 import type { AppendResult } from "./messages.ts";
 import { type MirrorState, readMirrorState, updateMirrorState } from "./mirror-state.ts";
 import { hasMirrorWork, mirrorSealedBatches } from "./mirroring.ts";
@@ -14,7 +15,7 @@ import { streamObjectName, type StreamRef } from "./stream-ref.ts";
 
 /** Batches sealed in one turn: 1,024 events take about 10 ms, and appends wait meanwhile. */
 const MAX_SEALS_PER_TURN = 4;
-/** How often a frozen stream asks Postgres whether both agree again. */
+/** How often a stream that Postgres does not agree with asks it whether both agree again. */
 const FROZEN_RETRY_MS = LONGEST_BACKOFF_MS;
 
 /**
@@ -61,19 +62,17 @@ export class Upkeep {
     // Should this run end half-way, the next alarm is set already.
     this.#watchdogAt = Date.now() + WATCHDOG_MS;
     this.#alarm.set(this.#watchdogAt);
-    const { frozenReason, retryAt } = readMirrorState(this.#store);
-    if (frozenReason === null) this.#sealDue();
-    if (nextAttemptAt(retryAt) <= Date.now()) void this.mirror();
+    if (readFrozen(this.#store) === null) this.#sealDue();
+    if (nextAttemptAt(readMirrorState(this.#store).retryAt) <= Date.now()) void this.mirror();
     this.schedule();
   }
 
-  /** Sets the alarm for what is due next. To be called, in the same turn, after every change of the log. */
+  /** Sets the alarm for what is due next. To be called, in the same turn, after every change of what is due. */
   schedule(): void {
     if (isEmptyStore(this.#store)) return;
-    const state = readMirrorState(this.#store);
     const progress = readProgress(this.#store);
-    const sealAt = state.frozenReason === null ? nextSealAt(progress, this.#limits, Date.now()) : null;
-    const mirrorAt = this.#nextMirroringAt(progress, state);
+    const sealAt = readFrozen(this.#store) === null ? nextSealAt(progress, this.#limits, Date.now()) : null;
+    const mirrorAt = this.#nextMirroringAt(progress, readMirrorState(this.#store));
     this.#alarm.set(sealAt === null || mirrorAt === null ? (sealAt ?? mirrorAt) : Math.min(sealAt, mirrorAt));
   }
 

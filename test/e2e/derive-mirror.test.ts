@@ -14,7 +14,7 @@ import {
 } from "./support/derive-mirror.ts";
 import { backoffProblems, failedAttempts, mostAttempts } from "./support/error-lines.ts";
 import { type MirroredStream, startMirroredStream } from "./support/mirrored-stream.ts";
-import { type OwnDatabase, ownDatabase } from "./support/own-database.ts";
+import { type OwnDatabase, ownDatabase } from "../support/own-database.ts";
 import { bundleFile, removeTempDirs, tempDir, waitUntil } from "./support/processes.ts";
 
 /*
@@ -29,7 +29,7 @@ let intact: StoredLog;
 
 beforeAll(async () => {
   database = await ownDatabase(inject("postgresUrl"));
-  stream = await startMirroredStream(bundleFile(), database.url);
+  stream = await startMirroredStream(await bundleFile(), database.url);
   try {
     await stream.underLoad(() =>
       waitUntil(async () => (await stream.progress()).mirrored_sequence > 200, 20_000, "some batches are mirrored"),

@@ -4,7 +4,7 @@ import { freePort } from "../../scripts/lib/ports.ts";
 import { newSigner } from "../../scripts/lib/signer.ts";
 import { admin, type Outcome, sealAndMirror, serverOptions, streamOptions } from "./support/admin.ts";
 import { pushMixed } from "./support/mixed-events.ts";
-import { type OwnDatabase, ownDatabase } from "./support/own-database.ts";
+import { type OwnDatabase, ownDatabase } from "../support/own-database.ts";
 import { bundleFile, removeTempDirs, type ServerProcess, startServer, tempDir } from "./support/processes.ts";
 
 const EVENTS = 60;
@@ -20,7 +20,7 @@ beforeAll(async () => {
   database = await ownDatabase(inject("postgresUrl"));
   // Nothing seals by itself, so that the tests know the batches.
   const variables = { SEAL_MAX_AGE_MS: "3600000" };
-  server = await startServer(bundleFile(), tempDir(), { databaseUrl: database.url, variables });
+  server = await startServer(await bundleFile(), tempDir(), { databaseUrl: database.url, variables });
   const signer = await newSigner(stream.tenantId, stream.storeId);
   await registerKey(server, signer);
   for (let batch = 0; batch < 3; batch++) {

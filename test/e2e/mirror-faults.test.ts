@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Mirror, readMirror } from "./support/derive-mirror.ts";
 import { backoffProblems, failedAttempts, mostAttempts } from "./support/error-lines.ts";
 import { type MirroredStream, startMirroredStream } from "./support/mirrored-stream.ts";
-import { type OwnDatabase, ownDatabase } from "./support/own-database.ts";
+import { type OwnDatabase, ownDatabase } from "../support/own-database.ts";
 import { type OwnPostgres, ownPostgres } from "./support/postgres.ts";
 import { type Fault, startPostgresProxy } from "./support/postgres-proxy.ts";
 import { bundleFile, removeTempDirs, waitUntil } from "./support/processes.ts";
@@ -24,7 +24,7 @@ let bundle: string;
 let postgres: OwnPostgres;
 
 beforeAll(async () => {
-  bundle = bundleFile();
+  bundle = await bundleFile();
   postgres = await ownPostgres();
 });
 afterAll(async () => {

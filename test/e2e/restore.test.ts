@@ -6,7 +6,7 @@ import { newSigner, type Signer, signEvent } from "../../scripts/lib/signer.ts";
 import { admin, type Outcome, readHead, sealAndMirror, serverOptions, streamOptions } from "./support/admin.ts";
 import { type Acknowledged, streamFiles } from "./support/derive-log.ts";
 import { pushMixed } from "./support/mixed-events.ts";
-import { type OwnDatabase, ownDatabase } from "./support/own-database.ts";
+import { type OwnDatabase, ownDatabase } from "../support/own-database.ts";
 import { bundleFile, removeTempDirs, type ServerProcess, startServer, tempDir } from "./support/processes.ts";
 
 const BATCHES = 5;
@@ -18,7 +18,7 @@ let database: OwnDatabase;
 const servers: ServerProcess[] = [];
 
 beforeAll(async () => {
-  bundle = bundleFile();
+  bundle = await bundleFile();
   database = await ownDatabase(inject("postgresUrl"));
 });
 afterEach(async () => {

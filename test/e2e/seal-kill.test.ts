@@ -23,7 +23,7 @@ import {
   settle,
 } from "./support/load.ts";
 import { progressOf } from "./support/mirrored-stream.ts";
-import { ownDatabase } from "./support/own-database.ts";
+import { ownDatabase } from "../support/own-database.ts";
 import { type OwnPostgres, ownPostgres } from "./support/postgres.ts";
 import {
   bundleFile,
@@ -57,7 +57,7 @@ let bundle: string;
 let postgres: OwnPostgres;
 
 beforeAll(async () => {
-  bundle = bundleFile();
+  bundle = await bundleFile();
   postgres = await ownPostgres();
 });
 afterAll(async () => {

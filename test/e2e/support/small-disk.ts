@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { chownSync, closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { OwnDatabase } from "./own-database.ts";
+import type { OwnDatabase } from "../../support/own-database.ts";
 import { tempDir } from "./processes.ts";
 
 /** A filesystem of a few megabytes, which can be filled up and given room again. */

@@ -12,6 +12,7 @@ import {
   toHex,
   verifyEventInclusion,
 } from "../../../src/ves/index.ts";
+import type { Anchor } from "../../../src/stream/messages.ts";
 import { accept, type Call, call, event, newAgent, type Reply, type Wire } from "./harness.ts";
 
 /*
@@ -87,6 +88,16 @@ export async function seal(stream: Stream, start: number, end: number): Promise<
 
 export function stubOf({ tenantId, storeId }: Stream): StreamStub {
   return streamStub(env, { tenantId, storeId });
+}
+
+/** Tells the stream that a batch is final on chain in this place, or is not any more. */
+export async function tellAnchor(
+  { batch_id: batchId, sequence_start: sequenceStart, ...stream }: Commitment,
+  revision: number,
+  anchor: Anchor | null,
+): Promise<void> {
+  const stub = stubOf({ tenantId: stream.tenant_id, storeId: stream.store_id });
+  await stub.noteAnchors([{ batchId, sequenceStart, revision, anchor }]);
 }
 
 /** What of an event its leaf is made of, from the event as it was sent. */

@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
+  anchorAt,
   append,
   commit,
   event,
@@ -31,7 +32,7 @@ async function mirroredStream(): Promise<{ stream: TestStream; tables: unknown }
 
 function tablesOf({ stub }: TestStream): Promise<unknown> {
   return runInDurableObject(stub, (_, { storage }) =>
-    ["events", "entities", "commands", "batches", "mirror_state"].map((table) =>
+    ["events", "entities", "commands", "batches", "mirror_state", "anchors"].map((table) =>
       storage.sql.exec(`SELECT * FROM ${table} ORDER BY 1, 2`).toArray(),
     ),
   );
@@ -95,6 +96,59 @@ describe("restore", { timeout: 20_000 }, () => {
     }
     expect(await tablesOf(stream)).toEqual(tables);
     expect(await postgres(`SELECT 1 FROM ves_frozen_streams ${THIS}`, ...ids(stream))).toEqual([]);
+  });
+
+  test("the anchors come back too, as Postgres knows them by now, and what is told meanwhile stands", async () => {
+    const { stream } = await mirroredStream();
+    const { batches } = await stream.object.batches({ before: 100, limit: 10 });
+    const [third, second, first] = batches;
+    const anchored = `UPDATE ves_anchors SET status = 'anchored', revision = $3, chain_id = 1, tx_hash = $4, block_number = $5,
+      anchored_at = timestamptz 'epoch' + $6 * interval '1 millisecond' ${THIS} AND sequence_start = $7`;
+    const hash = Buffer.alloc(32, 9);
+    const at = 1_700_000_000_123;
+    await postgres(anchored, ...ids(stream), 1, hash, 77, at, 1);
+    await postgres(anchored, ...ids(stream), 3, null, null, at + 1, 11);
+    await postgres(`UPDATE ves_anchors SET revision = 2 ${THIS} AND sequence_start = 26`, ...ids(stream));
+    await lose(stream);
+    expect(await stream.object.restore()).toMatchObject({ kind: "restored" });
+    const restored = (await stream.object.batches({ before: 100, limit: 10 })).batches;
+    expect(restored).toEqual([
+      third,
+      { ...second, anchor: { chainId: 1, txHash: null, blockNumber: null, anchoredAt: at + 1 } },
+      { ...first, anchor: { chainId: 1, txHash: new Uint8Array(hash), blockNumber: 77, anchoredAt: at } },
+    ]);
+    expect((await stream.object.state()).anchoredSequence).toBe(25);
+    // Revisions are back as well: what was told before the object was lost is told late now.
+    await stream.object.noteAnchors([
+      { batchId: second?.batchId ?? "", sequenceStart: 11, revision: 2, anchor: null },
+      { batchId: third?.batchId ?? "", sequenceStart: 26, revision: 1, anchor: anchorAt(5) },
+    ]);
+    expect((await stream.object.batches({ before: 100, limit: 10 })).batches).toEqual(restored);
+  });
+
+  test("anchors come back however many there are, and those of batches that the stream does not have are left out", async () => {
+    const stream = newStream();
+    await append(stream, 1, 1_600);
+    await commit(stream, 1, 1_500);
+    const last = await commit(stream, 1_501, 1_600);
+    await untilMirrored(stream, 1_600);
+    await postgres(
+      `INSERT INTO ves_anchors (tenant_id, store_id, sequence_start, batch_id, status, revision, chain_id, anchored_at)
+       SELECT $1, $2, n, gen_random_uuid(), 'anchored', 1, 1, now() FROM generate_series(2, 1500) AS n`,
+      ...ids(stream),
+    );
+    await postgres(
+      `UPDATE ves_anchors SET status = 'anchored', chain_id = 1, anchored_at = now() ${THIS} AND sequence_start IN (1, 1501)`,
+      ...ids(stream),
+    );
+    await lose(stream);
+    await vi.waitFor(async () => expect(await stream.object.restore()).toMatchObject({ kind: "restored" }), 10_000);
+    expect(await stream.object.state()).toMatchObject({ anchoredSequence: 1_600, frozenReason: null });
+    expect((await stream.object.batch(last.batchId))?.anchor).toMatchObject({ chainId: 1, txHash: null });
+    const rows = await runInDurableObject(stream.stub, (_, { storage }) =>
+      storage.sql.exec("SELECT sequence_start FROM anchors ORDER BY 1").toArray(),
+    );
+    expect(rows).toEqual([{ sequence_start: 1 }, { sequence_start: 1_501 }]);
   });
 
   test.each([

@@ -3,7 +3,14 @@ import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import { readMirroredBatch, readMirroredEvents } from "../../../src/mirror/mirrored-batches.ts";
 import { withPostgres } from "../../../src/mirror/postgres.ts";
-import type { AppendRequest, AppendResult, Batch, CheckedEvent } from "../../../src/stream/messages.ts";
+import type {
+  Anchor,
+  AppendRequest,
+  AppendResult,
+  Batch,
+  CheckedEvent,
+  StoredBatch,
+} from "../../../src/stream/messages.ts";
 import { streamStub, type StreamStub } from "../../../src/stream/stream-client.ts";
 import { streamObjectName, type StreamRef } from "../../../src/stream/stream-ref.ts";
 import type { StreamSequencer } from "../../../src/stream/stream-sequencer.ts";
@@ -51,10 +58,30 @@ export async function append(stream: TestStream, from: number, to: number): Prom
   expect(await stream.object.head()).toBe(to);
 }
 
-export async function commit({ object }: TestStream, start: number, end: number): Promise<Batch> {
+export async function commit({ object }: TestStream, start: number, end: number): Promise<StoredBatch> {
   const result = await object.commit({ start, end });
   if (result.kind !== "sealed") throw new Error(`not sealed: ${JSON.stringify(result)}`);
   return result.batch;
+}
+
+/** A place on chain, another one for each number. */
+export function anchorAt(n: number): Anchor {
+  return {
+    chainId: 31_337,
+    txHash: new Uint8Array(32).fill(n),
+    blockNumber: 1_000 + n,
+    anchoredAt: 1_700_000_000_000 + n,
+  };
+}
+
+/** Tells the stream where a batch is on chain, or that it is not there any more. */
+export async function note(
+  { object }: TestStream,
+  batch: Batch,
+  revision: number,
+  anchor: Anchor | null,
+): Promise<void> {
+  await object.noteAnchors([{ batchId: batch.batchId, sequenceStart: batch.sequenceStart, revision, anchor }]);
 }
 
 /** One statement on the mirror. */
@@ -101,7 +128,9 @@ export async function expectMirrored(stream: TestStream, head: number): Promise<
   );
   const sealed = ranges.at(-1)?.[1] ?? 0;
   await withPostgres(env.POSTGRES, async (connection) => {
-    for (const batch of own) expect(await readMirroredBatch(connection, stream, batch.sequenceStart)).toEqual(batch);
+    for (const { anchor, ...batch } of own) {
+      expect(await readMirroredBatch(connection, stream, batch.sequenceStart)).toEqual(batch);
+    }
     const mirrored = await readMirroredEvents(connection, stream, { sequenceStart: 1, sequenceEnd: head + 1_000 });
     const { events: stored } = await readAll(stream, sealed);
     expect(mirrored).toEqual(

@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import { migratePostgres } from "../../../scripts/lib/postgres-migrations.ts";
+import { migratePostgres } from "../../scripts/lib/postgres-migrations.ts";
 
 /** A migrated database of one test's own, on a server that others use too. */
 export interface OwnDatabase {

@@ -1,0 +1,23 @@
+-- Gives every commitment its row in `ves_anchors`, whoever writes it: those that are there, and each new one. The function runs
+-- with its owner's rights, so that the mirror's own role needs none there.
+INSERT INTO "ves_anchors" ("tenant_id", "store_id", "sequence_start", "batch_id")
+SELECT "tenant_id", "store_id", "sequence_start", "batch_id" FROM "ves_commitments";
+--> statement-breakpoint
+INSERT INTO "ves_anchor_state" ("id") VALUES (1);
+--> statement-breakpoint
+-- A row that is there already is of a commitment that was deleted by hand. Its state holds for the same batch alone.
+CREATE FUNCTION "await_anchor"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+	INSERT INTO ves_anchors (tenant_id, store_id, sequence_start, batch_id)
+	SELECT tenant_id, store_id, sequence_start, batch_id FROM inserted
+	ON CONFLICT (tenant_id, store_id, sequence_start) DO UPDATE
+	   SET batch_id = excluded.batch_id, status = 'pending', attempt_id = NULL, chain_id = NULL, tx_hash = NULL,
+	       block_number = NULL, block_hash = NULL, anchored_at = NULL, revision = ves_anchors.revision + 1, failures = 0,
+	       retry_at = NULL, error = NULL
+	 WHERE ves_anchors.batch_id <> excluded.batch_id;
+	RETURN NULL;
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER "await_anchor" AFTER INSERT ON "ves_commitments"
+	REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION "await_anchor"();
