@@ -31,6 +31,9 @@ export const ERROR_CODES = {
   SERVICE_UNAVAILABLE: { numericCode: 8002, status: 503 },
   STREAM_FROZEN: { numericCode: 8004, status: 503 },
   INTERNAL_ERROR: { numericCode: 8999, status: 500 },
+  ANCHOR_NOT_CONFIGURED: { numericCode: 9001, status: 503 },
+  ANCHOR_FAILED: { numericCode: 9002, status: 500 },
+  NOT_ANCHORED: { numericCode: 9003, status: 400 },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

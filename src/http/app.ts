@@ -2,7 +2,11 @@ import { Hono } from "hono";
 import { configOf } from "../config.ts";
 import { RequestError } from "../errors.ts";
 import { agentKeyEndpoints } from "./agent-keys.ts";
+import { anchorServiceEndpoints } from "./anchor-services.ts";
+import { anchorStatusEndpoints } from "./anchor-status.ts";
+import { anchoringEndpoints } from "./anchoring.ts";
 import { apiKeyEndpoints } from "./api-keys.ts";
+import { commitAndAnchorEndpoints } from "./commit-and-anchor.ts";
 import { commitmentEndpoints } from "./commitments.ts";
 import type { AppEnv } from "./context.ts";
 import { cursorEndpoints } from "./cursors.ts";
@@ -11,6 +15,7 @@ import { type Endpoint, mount } from "./endpoint.ts";
 import { errorResponse } from "./error-response.ts";
 import { healthEndpoints } from "./health.ts";
 import { ingestEndpoints } from "./ingest.ts";
+import { legacyAnchoringEndpoints } from "./legacy-anchoring.ts";
 import { legacyCommitmentEndpoints } from "./legacy-commitments.ts";
 import { legacyProofEndpoints } from "./legacy-proofs.ts";
 import { legacyStreamEndpoints } from "./legacy-streams.ts";
@@ -26,8 +31,12 @@ import { streamEndpoints } from "./streams.ts";
 export const endpoints: readonly Endpoint[] = [
   ...ingestEndpoints,
   ...streamEndpoints,
+  ...commitAndAnchorEndpoints,
   ...commitmentEndpoints,
   ...proofEndpoints,
+  ...anchoringEndpoints,
+  ...anchorStatusEndpoints,
+  ...anchorServiceEndpoints,
   ...agentKeyEndpoints,
   ...apiKeyEndpoints,
   ...policyEndpoints,
@@ -39,6 +48,7 @@ export const endpoints: readonly Endpoint[] = [
   ...legacyStreamEndpoints,
   ...legacyCommitmentEndpoints,
   ...legacyProofEndpoints,
+  ...legacyAnchoringEndpoints,
 ];
 
 /** A caller's request id is taken over when it is a plain token, so that nothing else gets into logs and headers. */

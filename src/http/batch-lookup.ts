@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ExpiringCache } from "../access/expiring-cache.ts";
-import { type Principal, requirePermission, requireFlag } from "../access/principal.ts";
+import { type Permission, type Principal, requirePermission, requireFlag } from "../access/principal.ts";
 import { RequestError, unavailable } from "../errors.ts";
 import { findStreamOfBatch } from "../mirror/batch-index.ts";
 import { postgresProblem } from "../mirror/postgres.ts";
@@ -20,7 +20,7 @@ export const batchStreamMembers = {
   store_id: uuidField.optional().describe("The batch's stream; with tenant_id, or neither"),
 };
 
-interface BatchStreamQuery {
+export interface BatchStreamQuery {
   readonly tenant_id?: string | undefined;
   readonly store_id?: string | undefined;
 }
@@ -43,24 +43,30 @@ export function rememberBatch(batchId: string, stream: StreamRef): void {
 }
 
 /**
- * The stream that the batch is in, which the principal may read. Where the query names it, the batch need not be there.
+ * The stream that the batch is in, for which the principal has the permission. Where the query names it, the batch need not
+ * be there.
  *
  * @throws RequestError INSUFFICIENT_PERMISSIONS for a named stream; BATCH_NOT_FOUND, the same for a batch that does not
- *   exist and for one that the principal may not read; SERVICE_UNAVAILABLE without Postgres
+ *   exist and for one that is beyond the principal's permission; SERVICE_UNAVAILABLE without Postgres
  */
-export async function streamOfBatch(c: AppContext, batchId: string, query: BatchStreamQuery): Promise<StreamRef> {
+export async function streamOfBatch(
+  c: AppContext,
+  batchId: string,
+  query: BatchStreamQuery,
+  permission: Permission = "read",
+): Promise<StreamRef> {
   const principal = c.get("principal");
   const { tenant_id: tenantId, store_id: storeId } = query;
   if (tenantId !== undefined && storeId !== undefined) {
-    requirePermission(principal, "read", tenantId, storeId);
+    requirePermission(principal, permission, tenantId, storeId);
     return { tenantId, storeId };
   }
-  requireFlag(principal, "read");
+  requireFlag(principal, permission);
   const remembered = known.get(batchId, Infinity);
-  // Who may not read it is answered by Postgres as about any other batch, so that nobody learns what others look at.
-  if (remembered !== undefined && mayRead(principal, remembered)) return remembered;
+  // Others are answered by Postgres as about any other batch, so that nobody learns what others look at.
+  if (remembered !== undefined && has(principal, permission, remembered)) return remembered;
   const found = await lookUp(c.env.POSTGRES, batchId, principal.tenantId);
-  if (found === null || !mayRead(principal, found)) throw batchNotFound(batchId, query);
+  if (found === null || !has(principal, permission, found)) throw batchNotFound(batchId, query);
   rememberBatch(batchId, found);
   return found;
 }
@@ -91,9 +97,9 @@ async function lookUp(
   }
 }
 
-function mayRead(principal: Principal, { tenantId, storeId }: StreamRef): boolean {
+function has(principal: Principal, permission: Permission, { tenantId, storeId }: StreamRef): boolean {
   try {
-    requirePermission(principal, "read", tenantId, storeId);
+    requirePermission(principal, permission, tenantId, storeId);
     return true;
   } catch (error) {
     if (error instanceof RequestError) return false;

@@ -1,9 +1,12 @@
 import { z } from "zod";
-import { requireFlag } from "../access/principal.ts";
+import { type Principal, requireFlag } from "../access/principal.ts";
+import { anchorSetup } from "../anchor/anchor-client.ts";
+import { readAnchorRuns } from "../mirror/anchor-progress.ts";
 import { type FrozenStream, readFrozenStreams, type Scope } from "../mirror/health.ts";
 import { postgresProblem } from "../mirror/postgres.ts";
 import { toRfc3339Offset } from "../ves/index.ts";
 import { SERVICE, VERSION } from "../version.ts";
+import { setupMessage } from "./anchor-json.ts";
 import { endpoint } from "./endpoint.ts";
 import { timeText, uuidText } from "./schemas.ts";
 
@@ -24,10 +27,17 @@ const healthResponse = z.object({
       response_time_ms: z.number().optional(),
     }),
     mirror: z.object({
-      status: componentStatus.describe("degraded when a stream is frozen"),
+      status: componentStatus.describe("degraded when a stream is frozen, by its mirror or by the contract"),
       frozen_streams: z
         .array(z.object({ tenant_id: uuidText, store_id: uuidText, reason: z.string(), frozen_at: timeText }))
         .describe(`Those that the credential is for, or all for the bootstrap key; at most ${MAX_FROZEN_STREAMS}`),
+    }),
+    anchor_service: z.object({
+      name: z.literal("anchor"),
+      status: componentStatus.describe(
+        "degraded when its setup is wrong, it cannot be reached, or its last run failed",
+      ),
+      message: z.string().optional(),
     }),
   }),
 });
@@ -40,14 +50,18 @@ export const healthEndpoints = [
     method: "GET",
     path: "/health/detailed",
     tag: "Sequencer",
-    summary: "How the mirror in Postgres is",
+    summary: "How the mirror in Postgres and the anchoring are",
     description: `Answers 200 with \`degraded\`, and not an error, while Postgres is away: events are accepted all the same, and
-mirrored later. A load balancer that asks here is not meant to take the deployment out.`,
+mirrored and anchored later. A load balancer that asks here is not meant to take the deployment out.`,
     response: healthResponse,
     handle: async (c) => {
       const principal = c.get("principal");
       requireFlag(principal, "admin");
-      const components = await askMirror(c.env.POSTGRES, principal);
+      const [mirror, anchoring] = await Promise.all([
+        askMirror(c.env.POSTGRES, principal),
+        askAnchoring(c.env, principal),
+      ]);
+      const components = { ...mirror, anchor_service: anchoring };
       const isSound = ({ status }: { status: string }): boolean => status === "healthy" || status === "not_configured";
       return {
         status: Object.values(components).every(isSound) ? "healthy" : "degraded",
@@ -60,7 +74,10 @@ mirrored later. A load balancer that asks here is not meant to take the deployme
   }),
 ];
 
-async function askMirror(hyperdrive: Hyperdrive | undefined, scope: Scope): Promise<Components> {
+async function askMirror(
+  hyperdrive: Hyperdrive | undefined,
+  scope: Scope,
+): Promise<Omit<Components, "anchor_service">> {
   const name = "postgresql";
   if (hyperdrive === undefined) {
     const message = "This deployment has no binding POSTGRES: nothing is mirrored";
@@ -82,6 +99,27 @@ async function askMirror(hyperdrive: Hyperdrive | undefined, scope: Scope): Prom
     return {
       database: { name, status: "unhealthy", message, response_time_ms: Date.now() - asked },
       mirror: { status: "degraded", frozen_streams: [] },
+    };
+  }
+}
+
+async function askAnchoring(env: Env, principal: Principal): Promise<Components["anchor_service"]> {
+  const name = "anchor";
+  const setup = await anchorSetup(env);
+  const message = setupMessage(setup, principal);
+  if (setup.kind === "off") return { name, status: "not_configured", message };
+  if (setup.kind !== "on") return { name, status: "degraded", message };
+  try {
+    const { lastError } = await readAnchorRuns(env.POSTGRES);
+    if (lastError === null) return { name, status: "healthy", message };
+    const failed = "The last run failed; /api/v1/anchor/status tells the bootstrap administrator why";
+    return { name, status: "degraded", message: failed };
+  } catch (error) {
+    console.error(`reading the last run of the anchoring from Postgres failed: ${String(error)}`);
+    return {
+      name,
+      status: "degraded",
+      message: `${postgresProblem(error)}: sealed batches are not anchored meanwhile`,
     };
   }
 }

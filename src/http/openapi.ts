@@ -160,6 +160,8 @@ function meaning(status: number): string {
       return "The body is JSON of another form than expected; details name the members";
     case 429:
       return "Too many";
+    case 500:
+      return "The contract does not take it: the message says why";
     default:
       return "Try again after the seconds in Retry-After; repeating is safe";
   }

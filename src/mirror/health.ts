@@ -8,7 +8,7 @@ export interface Scope {
   readonly storeIds: readonly string[] | null;
 }
 
-/** A stream that takes no writes because it and its mirror disagree. */
+/** A stream that takes no writes because it disagrees with its mirror or with the contract. */
 export interface FrozenStream {
   readonly tenantId: string;
   readonly storeId: string;
@@ -23,7 +23,16 @@ export interface MirrorCounts {
 }
 
 /** The scope's streams among the rows of a table, with its two ids as parameters 1 and 2. */
-const IN_SCOPE = "($1::uuid IS NULL OR tenant_id = $1) AND ($2::uuid[] IS NULL OR store_id = ANY ($2))";
+export const IN_SCOPE = "($1::uuid IS NULL OR tenant_id = $1) AND ($2::uuid[] IS NULL OR store_id = ANY ($2))";
+
+/** A stream that both disagree with is listed for what was found first. */
+const FROZEN = `
+  SELECT DISTINCT ON (tenant_id, store_id) tenant_id, store_id, reason, frozen_at FROM (
+    SELECT tenant_id, store_id, reason, frozen_at FROM ves_frozen_streams
+     UNION ALL
+    SELECT tenant_id, store_id, reason, found_at FROM ves_anchor_conflicts
+  ) AS found
+   WHERE ${IN_SCOPE} ORDER BY tenant_id, store_id, frozen_at`;
 
 /** Streams that are frozen, the one that is so for the longest time first. @throws when Postgres cannot be asked */
 export async function readFrozenStreams(
@@ -35,8 +44,7 @@ export async function readFrozenStreams(
     hyperdrive,
     (connection) =>
       connection.query<{ tenant_id: string; store_id: string; reason: string; frozen_at: Date }>(
-        `SELECT tenant_id, store_id, reason, frozen_at FROM ves_frozen_streams
-          WHERE ${IN_SCOPE} ORDER BY frozen_at, tenant_id, store_id LIMIT $3`,
+        `SELECT * FROM (${FROZEN}) AS frozen ORDER BY frozen_at, tenant_id, store_id LIMIT $3`,
         [tenantId, storeIds, limit],
       ),
     PATIENCE_MS,
@@ -56,7 +64,7 @@ export async function readMirrorCounts(hyperdrive: Hyperdrive, { tenantId, store
     (connection) =>
       connection.query<{ frozen: number; mirrored: number }>(
         // Every stream's first batch begins at 1.
-        `SELECT (SELECT count(*)::integer FROM ves_frozen_streams WHERE ${IN_SCOPE}) AS frozen,
+        `SELECT (SELECT count(*)::integer FROM (${FROZEN}) AS frozen) AS frozen,
                 (SELECT count(*)::integer FROM ves_commitments WHERE sequence_start = 1 AND ${IN_SCOPE}) AS mirrored`,
         [tenantId, storeIds],
       ),

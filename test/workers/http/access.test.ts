@@ -126,10 +126,11 @@ describe("forms of a credential", () => {
 describe("every route that is not public", () => {
   it("asks for a credential before it looks at anything else", async () => {
     const signer = await newAgent();
-    for (const { method, path } of await everyRoute(signer, crypto.randomUUID())) {
+    for (const { method, path, settings } of await everyRoute(signer, crypto.randomUUID())) {
       const [bare = ""] = path.split("?");
       const reply = await call(method, bare, {
         key: null,
+        settings,
         ...(method === "GET" || method === "DELETE" ? {} : { raw: "{" }),
       });
       expectError(reply, "AUTH_REQUIRED", /^Authentication required/);
@@ -150,9 +151,10 @@ describe("every route that is not public", () => {
     for (const [index, route] of existing.entries()) {
       const other = missing[index];
       if (other === undefined) throw new Error("the same routes");
-      const reply = await call(route.method, route.path, { key: admin, body: route.body });
+      const reply = await call(route.method, route.path, { key: admin, body: route.body, settings: route.settings });
       expectError(reply, "INSUFFICIENT_PERMISSIONS", "Tenant access denied");
-      expect(said(await call(other.method, other.path, { key: admin, body: other.body }))).toBe(said(reply));
+      const given = { key: admin, body: other.body, settings: other.settings };
+      expect(said(await call(other.method, other.path, given))).toBe(said(reply));
     }
     await expectLog(signer, [stored]);
     await expectNothingStored(unknown);
@@ -162,9 +164,10 @@ describe("every route that is not public", () => {
     const signer = await newAgent();
     const key = await mint(signer);
     const routes = (await everyRoute(signer, crypto.randomUUID())).filter(({ isAdmin }) => isAdmin);
-    expect(routes).toHaveLength(7);
-    for (const { method, path, body } of routes) {
-      expectError(await call(method, path, { key, body }), "INSUFFICIENT_PERMISSIONS", "Admin permission required");
+    expect(routes).toHaveLength(11);
+    for (const { method, path, body, settings } of routes) {
+      const reply = await call(method, path, { key, body, settings });
+      expectError(reply, "INSUFFICIENT_PERMISSIONS", "Admin permission required");
     }
   });
 
@@ -172,7 +175,7 @@ describe("every route that is not public", () => {
     const signer = await newAgent();
     const key = await mint(signer, { admin: true });
     const routes = (await everyRoute(signer, crypto.randomUUID())).filter(({ isBootstrap }) => isBootstrap);
-    expect(routes).toHaveLength(1);
+    expect(routes).toHaveLength(3);
     for (const { method, path, body } of routes) {
       const reply = await call(method, path, { key, body });
       expectError(reply, "INSUFFICIENT_PERMISSIONS", "Bootstrap administrator required");
@@ -202,11 +205,13 @@ describe("every route that is not public", () => {
     await accept(signer, stored);
     const own = { ...signer, storeId: crypto.randomUUID() };
     const key = await mint(signer, { storeIds: [own.storeId] });
-    const forStore = ({ method, path }: Route): boolean =>
-      path.includes("store_id") || path.includes("ingest") || (method === "POST" && path.endsWith("/commitments"));
+    const forStore = ({ method, path, isAdmin }: Route): boolean =>
+      !isAdmin &&
+      (path.includes("store_id") || path.includes("ingest") || (method === "POST" && path.endsWith("/commitments")));
     const routes = (await everyRoute(signer, textOf(stored, "event_id"))).filter(forStore);
-    for (const { method, path, body } of routes) {
-      expectError(await call(method, path, { key, body }), "INSUFFICIENT_PERMISSIONS", "Store access denied");
+    for (const { method, path, body, settings } of routes) {
+      const reply = await call(method, path, { key, body, settings });
+      expectError(reply, "INSUFFICIENT_PERMISSIONS", "Store access denied");
     }
     const cursor = { tenantId: signer.tenantId, storeId: signer.storeId, sequenceNumber: 0 };
     expectError(

@@ -36,8 +36,13 @@ export interface Call {
   /** Sent as it is. */
   readonly raw?: BodyInit;
   /** Settings and bindings of the deployment that differ from those of the other tests. */
-  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
 }
+
+const away = (): Promise<never> => Promise.reject(new Error("the anchoring Worker is away"));
+
+/** A deployment whose anchoring Worker is bound, and throws whatever it is asked. */
+export const ANCHOR_AWAY: Pick<Env, "ANCHOR"> = { ANCHOR: { setup: away, anchorNow: away, verify: away } };
 
 export interface Reply<Body = unknown> {
   readonly status: number;

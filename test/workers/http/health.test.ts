@@ -5,7 +5,7 @@ import { type Connection, withPostgres } from "../../../src/mirror/postgres.ts";
 import { noteFrozen, noteThawed } from "../../../src/mirror/stream-tables.ts";
 import { VERSION } from "../../../src/version.ts";
 import { COMMITMENTS, newLog, seal, type Stream } from "./batches.ts";
-import { accept, ADMIN, call, event, expectError, mint, newAgent, type Reply } from "./harness.ts";
+import { accept, ADMIN, ANCHOR_AWAY, call, event, expectError, mint, newAgent, type Reply } from "./harness.ts";
 
 const HEALTH = "/health/detailed";
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/;
@@ -18,6 +18,7 @@ interface Health {
   readonly components: {
     readonly database: { readonly status: string; readonly message?: string };
     readonly mirror: { readonly status: string; readonly frozen_streams: readonly { readonly store_id: string }[] };
+    readonly anchor_service: { readonly name: string; readonly status: string; readonly message?: string };
   };
 }
 
@@ -35,6 +36,17 @@ async function metrics(key: string, settings = {}): Promise<Record<string, numbe
     expect(reply.text).toMatch(new RegExp(`# HELP ${name} .`));
   }
   return numbers;
+}
+
+/** What the component says of a deployment that anchors nothing. */
+const ANCHORS_NOTHING = {
+  name: "anchor",
+  status: "not_configured",
+  message: "This deployment has no binding ANCHOR: nothing is anchored",
+};
+
+async function inPostgres(sql: string, values: readonly unknown[]): Promise<void> {
+  await withPostgres(env.POSTGRES, (connection) => connection.query(sql, [...values]));
 }
 
 async function whileFrozen(stream: Stream, reason: string, work: () => Promise<void>): Promise<void> {
@@ -57,8 +69,45 @@ it("is healthy when Postgres answers and no stream is frozen", async () => {
     components: {
       database: { name: "postgresql", status: "healthy", response_time_ms: expect.any(Number) as number },
       mirror: { status: "healthy", frozen_streams: [] },
+      anchor_service: ANCHORS_NOTHING,
     },
   });
+});
+
+it("is degraded while the anchoring Worker that is bound cannot be reached", async () => {
+  const { body } = await health(await adminOf(await newAgent()), ANCHOR_AWAY);
+  expect(body).toMatchObject({ status: "degraded", components: { database: { status: "healthy" } } });
+  const message = "The anchoring Worker cannot be reached";
+  expect(body.components.anchor_service).toEqual({ name: "anchor", status: "degraded", message });
+});
+
+it("lists a stream that is in conflict with the contract among the frozen ones, once", async () => {
+  const [signer, stranger] = [await newAgent(), await newAgent()];
+  const [key, other] = [await adminOf(signer), await adminOf(stranger)];
+  const { tenantId, storeId } = signer;
+  const frozenFor = async (): Promise<unknown> => (await health(key)).body.components.mirror.frozen_streams;
+  const listed = { tenant_id: tenantId, store_id: storeId, frozen_at: expect.stringMatching(TIME) as string };
+  await inPostgres("INSERT INTO ves_anchor_conflicts (tenant_id, store_id, reason) VALUES ($1, $2, 'other roots')", [
+    tenantId,
+    storeId,
+  ]);
+  try {
+    expect(await frozenFor()).toEqual([{ ...listed, reason: "other roots" }]);
+    await whileFrozen(signer, "two histories", async () => {
+      expect(await frozenFor()).toEqual([{ ...listed, reason: "other roots" }]);
+      expect(await metrics(key)).toMatchObject({ sequencer_streams_frozen: 1 });
+      await inPostgres(
+        "UPDATE ves_anchor_conflicts SET found_at = now() + interval '1 hour' WHERE tenant_id = $1 AND store_id = $2",
+        [tenantId, storeId],
+      );
+      expect(await frozenFor()).toEqual([{ ...listed, reason: "two histories" }]);
+    });
+    expect((await health(other)).body.components.mirror.frozen_streams).toEqual([]);
+    expect(await metrics(other)).toMatchObject({ sequencer_streams_frozen: 0 });
+  } finally {
+    await inPostgres("DELETE FROM ves_anchor_conflicts WHERE tenant_id = $1 AND store_id = $2", [tenantId, storeId]);
+  }
+  expect(await frozenFor()).toEqual([]);
 });
 
 it("is degraded while a stream is frozen, and tells a tenant only of its own", async () => {
@@ -112,9 +161,7 @@ it("tells a key for some stores only of theirs", async () => {
 describe("says what is wrong with a database", () => {
   const name = `health_${crypto.randomUUID().replaceAll("-", "")}`;
   const onServer = async (sql: string): Promise<void> => {
-    await withPostgres({ connectionString: inject("postgresUrl") } as Hyperdrive, (connection) =>
-      connection.query(sql),
-    );
+    await withPostgres({ connectionString: inject("postgresUrl") }, (connection) => connection.query(sql));
   };
   const urlOf = (change: Partial<URL>): string => Object.assign(new URL(inject("postgresUrl")), change).href;
   const owner = { connectionString: urlOf({ pathname: `/${name}` }) } as Hyperdrive;
@@ -159,6 +206,9 @@ describe("says what is wrong with a database", () => {
     await inOwn(async (connection) => {
       await connection.query(
         "CREATE TABLE ves_frozen_streams (tenant_id uuid, store_id uuid, reason text, frozen_at date)",
+      );
+      await connection.query(
+        "CREATE TABLE ves_anchor_conflicts (tenant_id uuid, store_id uuid, reason text, found_at date)",
       );
       await connection.query(
         "CREATE TABLE ves_commitments (tenant_id uuid, store_id uuid, batch_id uuid, sequence_start int)",
@@ -223,6 +273,27 @@ it("counts the streams of a tenant, or all", async () => {
   const all = await metrics("dev_admin_key");
   expect(all["sequencer_mirror_up"]).toBe(1);
   expect(all["sequencer_streams_mirrored"]).toBeGreaterThanOrEqual(2);
+});
+
+it("counts what is not anchored where an anchoring Worker is bound", async () => {
+  const { signer } = await newLog(3);
+  const other = await newLog(1, signer.tenantId);
+  const key = await adminOf(signer);
+  const numbers = async (): Promise<[batches: number | undefined, oldest: number]> => {
+    const all = await metrics(key, ANCHOR_AWAY);
+    return [all["sequencer_batches_unanchored"], all["sequencer_anchor_oldest_unanchored_seconds"] ?? NaN];
+  };
+  expect(await numbers()).toEqual([0, 0]);
+  const batches = [await seal(signer, 1, 1), await seal(signer, 2, 3), await seal(other.signer, 1, 1)];
+  const [count, oldest] = await numbers();
+  expect(count).toBe(3);
+  expect(oldest).toBeGreaterThan(0);
+  for (const [index, { batch_id: batchId }] of batches.entries()) {
+    const body = { chainTxHash: "ab".repeat(32), chainId: 1 };
+    expect((await call("POST", `/v1/commitments/${batchId}/anchored`, { body })).status).toBe(200);
+    expect((await numbers())[0]).toBe(2 - index);
+  }
+  expect(await numbers()).toEqual([0, 0]);
 });
 
 it.each([HEALTH, "/metrics"])("%s is for administrators", async (path) => {

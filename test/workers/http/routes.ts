@@ -1,5 +1,5 @@
 import type { Signer } from "../../../scripts/lib/signer.ts";
-import { event, streamQuery, url } from "./harness.ts";
+import { ANCHOR_AWAY, type Call, event, streamQuery, url } from "./harness.ts";
 
 /** A sound request. `template` is the path as the OpenAPI document writes it. */
 export interface Route {
@@ -13,6 +13,8 @@ export interface Route {
   readonly isUnscoped?: true;
   /** The bootstrap administrator only. */
   readonly isBootstrap?: true;
+  /** The deployment that has it, where the tests' own answers it before it looks at who asks. */
+  readonly settings?: Call["settings"];
 }
 
 /** One sound request for each route that needs a credential, about this agent and its stream. Most change nothing. */
@@ -66,6 +68,36 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
   ]);
   const agent = "/api/v1/agents/{agent_id}";
   const agentPath = `/api/v1/agents/${agentId}`;
+  const batchId = crypto.randomUUID();
+  const anchors: Route[] = [
+    ...["/api/v1/ves/anchor", "/api/v1/anchor"].flatMap((base): Route[] => [
+      { method: "POST", template: base, path: base, isAdmin: true, body: { batchId, tenantId, storeId } },
+      get(`${base}/{batch_id}/verify`, `${base}/${batchId}/verify`),
+    ]),
+    {
+      method: "POST",
+      template: "/api/v1/ves/commitments/{batch_id}/anchor",
+      path: url(`/api/v1/ves/commitments/${batchId}/anchor`, stream),
+      isAdmin: true,
+    },
+    {
+      method: "POST",
+      template: "/api/v1/ves/commitments/anchor",
+      path: "/api/v1/ves/commitments/anchor",
+      isAdmin: true,
+      body: { tenantId, storeId },
+    },
+  ];
+  const anchorServices: Route[] = [
+    { method: "GET", template: "/v1/commitments/pending", path: "/v1/commitments/pending", isBootstrap: true },
+    {
+      method: "POST",
+      template: "/v1/commitments/{batch_id}/anchored",
+      path: `/v1/commitments/${batchId}/anchored`,
+      isBootstrap: true,
+      body: { chainTxHash: "00".repeat(32), chainId: 1 },
+    },
+  ];
   const cursor = { template: "/api/v1/ves/cursors/{agent_id}", path: `/api/v1/ves/cursors/${agentId}` };
   return [
     ...families,
@@ -81,6 +113,9 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
     },
     ...posts,
     ...operations,
+    ...anchors.map((route) => ({ ...route, settings: ANCHOR_AWAY })),
+    { ...get("/api/v1/anchor/status", "/api/v1/anchor/status", {}), isUnscoped: true },
+    ...anchorServices,
     ...(await Promise.all(ingests)),
     ...keys,
     {
