@@ -5,6 +5,12 @@ SELECT "tenant_id", "store_id", "sequence_start", "batch_id" FROM "ves_commitmen
 --> statement-breakpoint
 INSERT INTO "ves_anchor_state" ("id") VALUES (1);
 --> statement-breakpoint
+-- The next revision of a row: never below the clock, in seconds, so that a database restored from a backup does not give a
+-- stream's object revisions again that it has seen.
+CREATE FUNCTION "next_revision"(revision integer) RETURNS integer LANGUAGE sql STABLE AS $$
+	SELECT greatest(revision + 1, extract(epoch FROM now() - timestamptz '2025-01-01 00:00:00+00')::integer)
+$$;
+--> statement-breakpoint
 -- A row that is there already is of a commitment that was deleted by hand. Its state holds for the same batch alone.
 CREATE FUNCTION "await_anchor"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -12,7 +18,7 @@ BEGIN
 	SELECT tenant_id, store_id, sequence_start, batch_id FROM inserted
 	ON CONFLICT (tenant_id, store_id, sequence_start) DO UPDATE
 	   SET batch_id = excluded.batch_id, status = 'pending', attempt_id = NULL, chain_id = NULL, tx_hash = NULL,
-	       block_number = NULL, block_hash = NULL, anchored_at = NULL, revision = ves_anchors.revision + 1, failures = 0,
+	       block_number = NULL, block_hash = NULL, anchored_at = NULL, revision = next_revision(ves_anchors.revision), failures = 0,
 	       retry_at = NULL, error = NULL
 	 WHERE ves_anchors.batch_id <> excluded.batch_id;
 	RETURN NULL;

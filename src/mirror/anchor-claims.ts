@@ -90,7 +90,7 @@ const RECORD = `
   ), recorded AS (
     UPDATE ves_anchors
        SET status = 'anchored', chain_id = $5, tx_hash = $6, block_number = $7, block_hash = NULL, anchored_at = now(),
-           attempt_id = NULL, revision = revision + 1, failures = 0, retry_at = NULL, error = NULL
+           attempt_id = NULL, revision = next_revision(revision), failures = 0, retry_at = NULL, error = NULL
      WHERE tenant_id = $1 AND store_id = $2 AND sequence_start = $3 AND batch_id = $4 AND status <> 'anchored'
        AND NOT EXISTS (SELECT 1 FROM earlier)
     RETURNING revision, anchored_at

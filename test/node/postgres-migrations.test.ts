@@ -1,10 +1,16 @@
 import { randomUUID } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { migratePostgres } from "../../scripts/lib/postgres-migrations.ts";
 
-const STEPS = ["0000_mirror", "0001_alterations"];
+const FOLDER = join(import.meta.dirname, "..", "..", "migrations", "postgres");
+const STEPS = readdirSync(FOLDER)
+  .filter((name) => name.endsWith(".sql"))
+  .map((name) => name.slice(0, -".sql".length))
+  .toSorted();
 /** Everything that the migrations make, in one text. */
 const SCHEMA = `
   SELECT string_agg(line, E'\\n' ORDER BY line) AS schema FROM (

@@ -26,7 +26,7 @@ afterAll(() => database.drop());
 const counts = async (): Promise<unknown> => {
   const [row] = await database.query(
     `SELECT (SELECT count(*)::integer FROM ves_anchors WHERE status = 'anchored') AS anchored,
-            (SELECT count(*)::integer FROM ves_anchors WHERE status = 'pending' AND revision = 2) AS again,
+            (SELECT count(*)::integer FROM ves_anchors WHERE status = 'pending' AND revision > 1) AS again,
             (SELECT status FROM ves_anchor_attempts) AS attempt, (SELECT chain_id FROM ves_anchor_state) AS chain`,
   );
   return row;

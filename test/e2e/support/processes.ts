@@ -5,11 +5,14 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "../../../scripts/lib/client.ts";
-import { bundleWorker, type Variables } from "../../../scripts/lib/local-server.ts";
+import { bundleWorker } from "../../../scripts/lib/bundle-worker.ts";
+import type { Variables } from "../../../scripts/lib/local-server.ts";
 import { fromHex, signingKeyFromSeed } from "../../../src/ves/index.ts";
 
 const SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 const API_KEY = "e2e_admin_key";
+/** What serve.ts prints when a run of the Cron Trigger went well. */
+const CRON_RAN = "ran";
 
 /** Secrets of the servers under test; they protect nothing. */
 const VARIABLES: Variables = {
@@ -22,6 +25,12 @@ const VARIABLES: Variables = {
 export interface ServerProcess extends Server {
   /** kill -9 of all its processes at once, workerd included. Returns when none of them is left. */
   readonly kill: () => Promise<void>;
+  /**
+   * Fires the Cron Trigger of the anchoring Worker, and returns when its run has ended. One at a time.
+   *
+   * @throws Error when the run fails, or the server ends before it does
+   */
+  readonly runCron: () => Promise<void>;
   /** What it has said on standard error so far. Empty unless it was started with `keepErrors`. */
   readonly errors: () => string;
 }
@@ -31,6 +40,12 @@ export interface ServerOptions {
   readonly variables?: Variables;
   /** Of the mirror's database. Absent: the server has none. */
   readonly databaseUrl?: string;
+  /** The anchoring Worker beside it. */
+  readonly anchor?: {
+    /** Of a {@link bundleFile}. */
+    readonly bundle: string;
+    readonly variables: Variables;
+  };
   /** Whether errors are expected: they are kept for the test to look at, instead of being shown. */
   readonly keepErrors?: boolean;
 }
@@ -54,10 +69,10 @@ export function removeTempDirs(): void {
   for (const path of tempDirs.splice(0)) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
-/** Bundles the Worker into a file, for any number of {@link startServer}. */
-export function bundleFile(): string {
+/** Bundles a Worker into a file, for any number of {@link startServer}. */
+export async function bundleFile(worker: "sequencer" | "anchor" = "sequencer"): Promise<string> {
   const path = join(tempDir(), "index.js");
-  writeFileSync(path, bundleWorker());
+  writeFileSync(path, await bundleWorker(worker));
   return path;
 }
 
@@ -65,10 +80,10 @@ export function bundleFile(): string {
 export async function startServer(
   bundle: string,
   dataDirectory: string,
-  { variables = {}, databaseUrl, keepErrors = false }: ServerOptions = {},
+  { variables = {}, databaseUrl, anchor, keepErrors = false }: ServerOptions = {},
 ): Promise<ServerProcess> {
   const program = join(import.meta.dirname, "serve.ts");
-  const settings = JSON.stringify({ variables: { ...VARIABLES, ...variables }, databaseUrl });
+  const settings = JSON.stringify({ variables: { ...VARIABLES, ...variables }, databaseUrl, anchor });
   const child = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", program, bundle, dataDirectory, settings],
@@ -82,7 +97,18 @@ export async function startServer(
     await killGroup(child);
     throw error;
   }
-  return { url: output.text().trim(), apiKey: API_KEY, kill: () => killGroup(child), errors: errors.text };
+  const lines = (): string[] => output.text().trimEnd().split("\n");
+  const [url = ""] = lines();
+  const runCron = async (): Promise<void> => {
+    const before = lines().length;
+    child.stdin?.write("\n");
+    await waitUntil(() => lines().length > before, 60_000, "the run of the Cron Trigger ends", child);
+    const said = lines().at(-1);
+    if (said !== CRON_RAN) throw new Error(said);
+  };
+  // It may be killed while it is being written to.
+  child.stdin?.on("error", () => undefined);
+  return { url, apiKey: API_KEY, kill: () => killGroup(child), runCron, errors: errors.text };
 }
 
 /** What a child has written so far, standard output and error together. */
