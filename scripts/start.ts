@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import { readConfig } from "../src/config.ts";
 import { ConfigError } from "../src/settings.ts";
+import { readAnchorSettings } from "../workers/anchor/src/settings.ts";
 import { localVariables } from "./lib/dev-vars.ts";
-import { type LocalDatabase, openDatabase } from "./lib/local-database.ts";
-import { bundleWorker, isPortFree, startWorker, type Variables } from "./lib/local-server.ts";
+import { partVariables } from "./lib/local-chain.ts";
+import { type LocalDeployment, startDeployment } from "./lib/local-deployment.ts";
+import type { Variables } from "./lib/local-server.ts";
+import { isPortFree } from "./lib/ports.ts";
 
 /*
  * `npm start`: the sequencer on this machine, with its data in .data/ and its secrets in .dev.vars.
@@ -16,6 +19,8 @@ Serves the sequencer on this machine until Ctrl-C.
   PORT          port to serve on; 8080 or the next free one when not set
   HOST          address to serve on; 127.0.0.1 when not set
   DATABASE_URL  PostgreSQL database of the mirror, also from .dev.vars; one is made and served when not set
+  L2_RPC_URL    node of the chain that batches are anchored on, with L2_CHAIN_ID, SET_REGISTRY_ADDRESS and
+                SEQUENCER_PRIVATE_KEY, also from .dev.vars; a chain for tests is started when none is set
 
 Data is kept in .data/, secrets in .dev.vars; both are made when they are not there.
 `;
@@ -34,43 +39,28 @@ if (process.argv.includes("--help") || process.argv.includes("-h")) {
 async function main(): Promise<void> {
   const host = process.env["HOST"] || "127.0.0.1";
   const port = await choosePort(process.env["PORT"], host);
-  const { DATABASE_URL, ...variables } = localVariables();
-  await requireUsable(variables);
+  const { DATABASE_URL, ...fromFile } = localVariables();
+  const { others: variables } = partVariables(fromFile);
+  const { anchor: anchorVariables } = partVariables({ ...fromFile, ...given(process.env) });
+  await requireUsable(variables, anchorVariables);
   const databaseUrl = process.env["DATABASE_URL"] || DATABASE_URL || undefined;
-  const starting = start({ host, port, variables, databaseUrl });
-  stopOnSignal(starting);
-  announce(await starting, variables["BOOTSTRAP_ADMIN_API_KEY"] ?? "");
+  const starting = startDeployment({ host, port, variables, anchorVariables, dataDirectory: DATA, databaseUrl });
+  const isStopping = stopOnSignal(starting);
+  try {
+    announce(await starting, variables["BOOTSTRAP_ADMIN_API_KEY"] ?? "");
+  } catch (error) {
+    // Ctrl-C ends what it was waiting for too.
+    if (!isStopping()) fail((error as Error).message);
+  }
 }
 
-/** The sequencer and its mirror's database, both running. */
-interface Running {
-  readonly url: string;
-  readonly databaseUrl: string;
-  readonly stop: () => Promise<void>;
-}
-
-async function start(options: {
-  readonly host: string;
-  readonly port: number;
-  readonly variables: Variables;
-  readonly databaseUrl: string | undefined;
-}): Promise<Running> {
-  const { host, port, variables } = options;
-  // On the first start, its data are made while the Worker is being bundled.
-  const opening = openDatabase(options.databaseUrl, join(DATA, "postgres"));
-  const bundle = bundleWorker();
-  const database = await opening.catch((error: Error): LocalDatabase => fail(error.message));
-  const server = await startWorker({ bundle, variables, dataDirectory: DATA, port, host, databaseUrl: database.url });
-  const stop = async (): Promise<void> => {
-    // The Worker first: it may be writing to the database.
-    await server.stop();
-    await database.stop();
-  };
-  return { url: server.url, databaseUrl: database.url, stop };
+/** What is set in an environment, and not empty. */
+function given(environment: NodeJS.ProcessEnv): Variables {
+  return Object.fromEntries(Object.entries(environment).flatMap(([name, value]) => (value ? [[name, value]] : [])));
 }
 
 /** Ends the program with a sentence where the server would start and then answer every request with an error. */
-async function requireUsable(variables: Variables): Promise<void> {
+async function requireUsable(variables: Variables, anchorVariables: Variables): Promise<void> {
   try {
     await readConfig(variables);
   } catch (error) {
@@ -79,6 +69,14 @@ async function requireUsable(variables: Variables): Promise<void> {
   }
   if (!variables["BOOTSTRAP_ADMIN_API_KEY"]) {
     fail(".dev.vars: wrong configuration: BOOTSTRAP_ADMIN_API_KEY is missing. Any text will do as the key.");
+  }
+  try {
+    readAnchorSettings(anchorVariables);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    fail(
+      `${error.message}. Set all of it, in the environment or .dev.vars, or nothing of it: a chain is started then.`,
+    );
   }
 }
 
@@ -104,20 +102,30 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-/** Also while it is still starting: what it started by then has to end with it. */
-function stopOnSignal(starting: Promise<Running>): void {
+/** Also while it is still starting: what it started by then has to end with it. @returns whether a signal has come */
+function stopOnSignal(starting: Promise<LocalDeployment>): () => boolean {
   let isStopping = false;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (isStopping) return;
       isStopping = true;
-      void starting.then((running) => running.stop()).then(() => process.exit(0));
+      void starting
+        .then(
+          ({ stop }) => stop(),
+          () => undefined,
+        )
+        .then(() => process.exit(0));
     });
   }
+  return () => isStopping;
 }
 
-function announce({ url, databaseUrl }: Running, key: string): void {
+function announce({ url, databaseUrl, chain }: LocalDeployment, key: string): void {
   const ids = "tenant_id=00000000-0000-0000-0000-000000000001&store_id=00000000-0000-0000-0000-000000000002";
+  const anchoring =
+    chain === null
+      ? `none: anchoring is off, as there is no anvil for ${process.platform}-${process.arch}`
+      : `${chain.url}, chain ${chain.chainId}, contract ${chain.contract}`;
   process.stdout.write(`
 The sequencer is running.
 
@@ -125,6 +133,7 @@ The sequencer is running.
   Reference ${url}/docs
   Key       ${key}
   Postgres  ${databaseUrl}
+  Chain     ${anchoring}
 
 Try it:
   curl -H 'Authorization: ApiKey ${key}' '${url}/api/v1/ves/head?${ids}'

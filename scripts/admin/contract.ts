@@ -74,9 +74,9 @@ function readOptions([action, ...args]: readonly string[], env: NodeJS.ProcessEn
   };
 }
 
-function readAddress(text: string, option: string): `0x${string}` {
-  if (!ADDRESS.test(text)) throw new UsageError(`${option} must be an address, not ${text}.`);
-  return text as `0x${string}`;
+function readAddress(given: string, option: string): `0x${string}` {
+  if (!ADDRESS.test(given)) throw new UsageError(`${option} must be an address, not ${given}.`);
+  return given as `0x${string}`;
 }
 
 function readKey(key: string | undefined): `0x${string}` {

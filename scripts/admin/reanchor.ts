@@ -95,7 +95,7 @@ async function forgetAll(client: Client, { batches }: Extent, progress: Progress
             held AS (UPDATE ves_anchor_state SET lease_until = now() + interval '10 minutes')
        UPDATE ves_anchors a
           SET status = 'pending', attempt_id = NULL, chain_id = NULL, tx_hash = NULL, block_number = NULL,
-              block_hash = NULL, anchored_at = NULL, revision = revision + 1, failures = 0, retry_at = NULL, error = NULL
+              block_hash = NULL, anchored_at = NULL, revision = next_revision(a.revision), failures = 0, retry_at = NULL, error = NULL
          FROM noted WHERE a.batch_id = noted.batch_id`,
     );
     forgotten = result.rowCount ?? 0;

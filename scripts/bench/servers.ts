@@ -2,10 +2,11 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bundleWorker } from "../lib/bundle-worker.ts";
 import type { Server } from "../lib/client.ts";
 import { newVariables } from "../lib/dev-vars.ts";
 import { openDatabase } from "../lib/local-database.ts";
-import { bundleWorker, startWorker } from "../lib/local-server.ts";
+import { startWorker } from "../lib/local-server.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { progress } from "./report.ts";
 import type { BenchCall, ObjectAnswer, ObjectCall } from "./worker/messages.ts";
@@ -58,13 +59,13 @@ export class Servers {
     const database = await openDatabase(undefined, join(this.#dataRoot, "postgres"));
     this.#cleanup.addAsync(database.stop);
     progress("starting the Worker (mirrored)");
-    const server = await this.#serve("mirrored", bundleWorker(), database.url);
+    const server = await this.#serve("mirrored", await bundleWorker(), database.url);
     return { ...server, databaseUrl: database.url };
   }
 
-  #start(variant: Variant): Promise<Server> {
+  async #start(variant: Variant): Promise<Server> {
     progress(`starting the Worker (${variant})`);
-    return this.#serve(variant, variant === "production" ? bundleWorker() : bundleBenchWorker(variant));
+    return this.#serve(variant, variant === "production" ? await bundleWorker() : bundleBenchWorker(variant));
   }
 
   async #serve(name: string, bundle: string, databaseUrl?: string): Promise<Server> {

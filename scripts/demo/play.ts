@@ -1,5 +1,6 @@
 import { call } from "../lib/client.ts";
 import { type Agents, registerAgents, registerAuditor, type Stream } from "./agents.ts";
+import { type Anchoring, verifyAnchors } from "./anchoring.ts";
 import { type Planned, planDay } from "./day.ts";
 import { flawedEvents } from "./flaws.ts";
 import { DAY } from "./happening.ts";
@@ -66,6 +67,16 @@ export async function play(
     `${counted(proven.batches, "sealed batch")} and ${counted(proven.proofs, "inclusion proof")}`,
   );
 
+  progress.start("Anchor");
+  const anchoring = await verifyAnchors(
+    auditor,
+    stream,
+    { outgoing: signing.outgoing, receipts },
+    server.node,
+    progress,
+  );
+  progress.done("Anchored", anchored(anchoring));
+
   return {
     server: { url: server.url, startedForDemo: server.isOwn },
     ...stream,
@@ -75,10 +86,19 @@ export async function play(
     ...pushCounts(pushing.pushed),
     domains: domainsIn(log),
     verified: { receipts: receipts.size, keyDirectories: Object.keys(agents).length, events: log.length, ...proven },
+    anchoring,
     history,
     paces: { sign: signing.pace, push: pushing.pace, verifyReceipts: verifyReceiptsPace, pullAndVerify: pullPace },
     explore: { docs: `${server.url}/docs`, readOnlyKey: auditor.apiKey, historyUrl: server.url + history.path },
   };
+}
+
+function anchored(anchoring: Anchoring): string {
+  if (anchoring.status === "none") return `nothing: ${anchoring.reason}`;
+  const { batches, chainId, verifiedSequence } = anchoring;
+  const asked =
+    verifiedSequence === null ? "" : `, and event ${count(verifiedSequence)} verified by the contract itself`;
+  return `${counted(batches, "batch")} on chain ${chainId}${asked}`;
 }
 
 async function sign(

@@ -71,7 +71,10 @@ function history({ history: { entityId, steps } }: Summary): string[] {
   ];
 }
 
-function verified({ verified: { receipts, keyDirectories, events, batches, proofs, stateRoot } }: Summary): string[] {
+function verified({
+  verified: { receipts, keyDirectories, events, batches, proofs, stateRoot },
+  anchoring,
+}: Summary): string[] {
   const tick = styleText("green", "✔");
   return [
     `${tick} ${counted(receipts, "receipt")}, recomputed from the events that the agents hold`,
@@ -80,6 +83,19 @@ function verified({ verified: { receipts, keyDirectories, events, batches, proof
     `${tick} the history of one entity, against the whole log`,
     `${tick} ${counted(batches, "sealed batch")}, their roots computed from the events; ${counted(proofs, "inclusion proof")}`,
     `  state root ${styleText("dim", stateRoot)}`,
+    ...anchors(anchoring, tick),
+  ];
+}
+
+function anchors(anchoring: Summary["anchoring"], tick: string): string[] {
+  if (anchoring.status === "none") return [`  not on a chain: ${anchoring.reason}`];
+  const { chainId, contract, batches, transactions, verifiedSequence } = anchoring;
+  const place = `${counted(batches, "batch")} anchored on chain ${chainId} in ${counted(transactions.length, "transaction")}`;
+  return [
+    verifiedSequence === null
+      ? `  ${place}; give --rpc-url to ask the contract itself`
+      : `${tick} ${place}; the contract itself finds event ${count(verifiedSequence)}, and no altered one`,
+    `  contract ${styleText("dim", contract)}`,
   ];
 }
 

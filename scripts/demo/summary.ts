@@ -1,3 +1,4 @@
+import type { Anchoring } from "./anchoring.ts";
 import type { AgentName } from "./happening.ts";
 import type { EntityHistory } from "./history.ts";
 import type { Proven } from "./proofs.ts";
@@ -36,6 +37,7 @@ export interface Summary {
   readonly replays: readonly Replay[];
   readonly rejections: readonly Rejection[];
   readonly verified: Proven & { readonly receipts: number; readonly keyDirectories: number; readonly events: number };
+  readonly anchoring: Anchoring;
   readonly history: EntityHistory;
   readonly paces: {
     readonly sign: Pace;

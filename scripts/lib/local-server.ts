@@ -1,45 +1,36 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { styleText } from "node:util";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { WORKER_CONFIGS } from "./bundle-worker.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
 const NAME = "stateset-sequencer";
-const CONFIG = join(ROOT, "wrangler.toml");
-const WRANGLER = join(ROOT, "node_modules", "wrangler", "wrangler-dist", "cli.js");
+const ANCHOR_NAME = "stateset-anchor";
 
 const WARNING_DELAY_MS = 250;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Variables and secrets of a Worker, as a deployment would hold them. */
 export type Variables = Readonly<Record<string, string>>;
 
+/** The anchoring Worker, to be served beside the main one. */
+export interface AnchorWorker {
+  readonly bundle: string;
+  readonly variables: Variables;
+}
+
 export interface LocalServer {
   /** Where it serves, without a slash at the end. */
   readonly url: string;
+  /** Fires the anchoring Worker's Cron Trigger, and returns when its run has ended. @throws Error when the run fails */
+  readonly runCron: () => Promise<void>;
   /** Stops it and everything it started. */
   readonly stop: () => Promise<void>;
 }
 
-/** The Worker as one JavaScript module: exactly what `wrangler deploy` would upload. */
-export function bundleWorker(): string {
-  const out = mkdtempSync(join(tmpdir(), "sequencer-bundle-"));
-  try {
-    const args = [WRANGLER, "deploy", "--dry-run", "--config", CONFIG, "--outdir", out];
-    const env = { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", WRANGLER_LOG: "warn" };
-    const result = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", env });
-    if (result.status !== 0) throw new Error(`the Worker could not be bundled:\n${result.stdout}${result.stderr}`);
-    return readFileSync(join(out, "index.js"), "utf8");
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
-}
-
 /**
  * Serves a bundled Worker in workerd, with its objects' data under `dataDirectory`. Every port but the given one is
- * picked free by the system.
+ * picked free by the system. The anchoring Worker is in the same workerd, bound as docs/operations.md says; what is given of
+ * it decides whether there is one.
  */
 export async function startWorker(options: {
   readonly bundle: string;
@@ -50,18 +41,26 @@ export async function startWorker(options: {
   readonly host?: string;
   /** Of the mirror's database. Absent: the Worker has none. */
   readonly databaseUrl?: string;
+  readonly anchor?: AnchorWorker;
+  /** Which of the Workers' messages are shown. Absent: all. */
+  readonly shows?: (message: string) => boolean;
+  /** Whether the caller stops the server on signals. Absent: on the first one, the program ends at once. */
+  readonly isStoppedOnSignals?: boolean;
 }): Promise<LocalServer> {
   // It warns of secrets that are not in .dev.vars, where these need not be.
   process.env["WRANGLER_LOG"] ??= "error";
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(CONFIG);
-  const { databaseUrl } = options;
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(WORKER_CONFIGS.sequencer);
+  const { databaseUrl, anchor, shows } = options;
+  const hyperdrives = databaseUrl === undefined ? {} : { POSTGRES: databaseUrl };
   let isStopping = false;
+  const removeSignalHandlers = options.isStoppedOnSignals === true ? watchSignalHandlers() : () => undefined;
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       port: 0,
       cf: false,
       logRequests: false,
       log: patientLog(() => isStopping),
+      ...(shows === undefined ? {} : { handleStructuredLogs: messageLog(shows) }),
       resourcePersistencePath: options.dataDirectory,
       workers: [
         {
@@ -71,20 +70,40 @@ export async function startWorker(options: {
           // and takes a quarter of the time of a small request.
           unsafeDirectSockets: [{ host: options.host ?? "127.0.0.1", port: options.port }],
           bindings: { ...options.variables },
-          hyperdrives: databaseUrl === undefined ? {} : { POSTGRES: databaseUrl },
+          hyperdrives,
+          ...(anchor === undefined
+            ? {}
+            : { serviceBindings: { ANCHOR: { name: ANCHOR_NAME, entrypoint: "AnchorService" } } }),
           modules: [{ type: "ESModule", path: "index.js", contents: options.bundle }],
         },
+        ...(anchor === undefined ? [] : [anchorOptions(anchor, hyperdrives)]),
       ],
     }),
   );
+  removeSignalHandlers();
   await miniflare.ready;
   const url = await miniflare.unsafeGetDirectURL(NAME);
   return {
     url: url.origin,
+    runCron: async () => {
+      const { outcome } = await (await miniflare.getWorker(ANCHOR_NAME)).scheduled();
+      if (outcome !== "ok") throw new Error(`the run of the anchoring Worker ended with ${outcome}`);
+    },
     stop: () => {
       isStopping = true;
       return miniflare.dispose();
     },
+  };
+}
+
+function anchorOptions({ bundle, variables }: AnchorWorker, hyperdrives: Readonly<Record<string, string>>) {
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(WORKER_CONFIGS.anchor);
+  return {
+    ...workerOptions,
+    name: ANCHOR_NAME,
+    bindings: { ...variables },
+    hyperdrives: { ...hyperdrives },
+    modules: [{ type: "ESModule" as const, path: "index.js", contents: bundle }],
   };
 }
 
@@ -99,11 +118,24 @@ function patientLog(isStopping: () => boolean): Log {
   return log;
 }
 
-/** Whether nothing listens on the port yet. */
-export function isPortFree(port: number, host: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen(port, host, () => probe.close(() => resolve(true)));
-  });
+/** Shows messages as Miniflare would, but not all of them. */
+function messageLog(shows: (message: string) => boolean): (log: { level: string; message: string }) => void {
+  return ({ level, message }) => {
+    if (!shows(message)) return;
+    const isWrong = level === "error" || level === "warn";
+    if (isWrong) process.stderr.write(`${styleText("red", message, { stream: process.stderr })}\n`);
+    else process.stdout.write(`${message}\n`);
+  };
+}
+
+/** Removes, when it is called, what handles signals since it was made. */
+function watchSignalHandlers(): () => void {
+  const before = new Map(SIGNALS.map((signal) => [signal, process.listeners(signal)]));
+  return () => {
+    for (const [signal, kept] of before) {
+      for (const listener of process.listeners(signal)) {
+        if (!kept.includes(listener)) process.removeListener(signal, listener);
+      }
+    }
+  };
 }

@@ -24,7 +24,7 @@ let dataDirectory: string;
 let server: ServerProcess;
 
 beforeAll(async () => {
-  bundle = bundleFile();
+  bundle = await bundleFile();
   dataDirectory = tempDir();
   server = await startServer(bundle, dataDirectory);
 });

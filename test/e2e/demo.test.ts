@@ -90,6 +90,12 @@ describe("npm run demo", () => {
     expect(summary.verified).toMatchObject({ receipts: 300, keyDirectories: 3, events: 300, proofs: 100 });
     expect(summary.verified.batches).toBeGreaterThan(0);
     expect(summary.verified.stateRoot).toMatch(/^[0-9a-f]{64}$/);
+    expect(summary.anchoring).toMatchObject({
+      status: "anchored",
+      chainId: 31_337,
+      batches: summary.verified.batches,
+      verifiedSequence: expect.any(Number) as number,
+    });
     expect(Object.values(summary.domains).reduce((sum, events) => sum + events)).toBe(300);
     expect(Object.values(summary.domains).every((events) => events > 0)).toBe(true);
     expect(summary.agents.map(({ name, vesVersion }) => [name, vesVersion])).toEqual([

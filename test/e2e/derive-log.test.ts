@@ -28,7 +28,7 @@ let file: string;
 
 beforeAll(async () => {
   const dataDirectory = tempDir();
-  const server = await startServer(bundleFile(), dataDirectory);
+  const server = await startServer(await bundleFile(), dataDirectory);
   try {
     pusher = await newPusher(server, stream, seededRandom(1));
     await settle(server, ledger, await planLongHistory(pusher, 520));

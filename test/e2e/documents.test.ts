@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundleWorker } from "../../scripts/lib/bundle-worker.ts";
 import { newVariables } from "../../scripts/lib/dev-vars.ts";
-import { bundleWorker, type LocalServer, startWorker } from "../../scripts/lib/local-server.ts";
+import { type LocalServer, startWorker } from "../../scripts/lib/local-server.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const run = promisify(execFile);
@@ -25,7 +26,7 @@ describe("the README's first event", () => {
   beforeAll(async () => {
     // Sealed at once, so that the proof need not be waited for.
     const variables = { ...newVariables(), SEAL_MAX_EVENTS: "1" };
-    server = await startWorker({ bundle: bundleWorker(), variables, dataDirectory: data, port: 0 });
+    server = await startWorker({ bundle: await bundleWorker(), variables, dataDirectory: data, port: 0 });
   });
   afterAll(async () => {
     await server.stop();
@@ -67,8 +68,9 @@ test("the README names only scripts that exist", () => {
 });
 
 test("docs/configuration.md lists the variables that the code reads, and no others", () => {
-  const inCode = [...read("src/settings.ts").matchAll(/^ {2}([A-Z_]{3,}): /gm)].map(([, name]) => name);
-  const inDocument = [...read("docs/configuration.md").matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name);
+  const settings = ["src/settings.ts", "workers/anchor/src/settings.ts"].map(read).join("\n");
+  const inCode = [...settings.matchAll(/^ {2}([A-Z_\d]{3,}): /gm)].map(([, name]) => name);
+  const inDocument = [...read("docs/configuration.md").matchAll(/^\| `([A-Z_\d]+)`/gm)].map(([, name]) => name);
   // Named before it is used, so that a deployment of today can switch encryption on tomorrow.
   expect(new Set(inDocument)).toEqual(new Set([...inCode, "PAYLOAD_ENCRYPTION_KEY"]));
 });

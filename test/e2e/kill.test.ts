@@ -37,8 +37,8 @@ const LONG_HISTORY = 520;
 
 let bundle: string;
 
-beforeAll(() => {
-  bundle = bundleFile();
+beforeAll(async () => {
+  bundle = await bundleFile();
 });
 afterAll(removeTempDirs);
 
