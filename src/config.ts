@@ -1,11 +1,27 @@
 import { apiKeyHash } from "./access/api-key.ts";
+import { checkAccessSettings } from "./access/check-settings.ts";
+import type { JwtVerifier } from "./access/jwt.ts";
+import type { Network } from "./access/networks.ts";
+import { jwtVerifierOf } from "./access/token-issuers.ts";
 import { type ReceiptKeyring, receiptKeyring, type ReceiptKeySource } from "./ingest/receipt-keys.ts";
 import { ConfigError, readSettings } from "./settings.ts";
 
 /** Everything that a Worker's requests depend on, checked once per isolate. docs/configuration.md lists the variables. */
 export interface Config {
+  /** False: whoever has no valid credential is the bootstrap administrator. */
+  readonly isAuthRequired: boolean;
   readonly bootstrapKeyHash: string | null;
   readonly apiKeyCacheMs: number;
+  /** Null: this deployment accepts no tokens. */
+  readonly jwt: JwtVerifier | null;
+  /** How many agents may register themselves from one address in a minute; null: none may. */
+  readonly registrationsPerMinute: number | null;
+  /** Proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly Network[];
+  /** From where the administrative routes may be reached; null: from everywhere. */
+  readonly adminNetworks: readonly Network[] | null;
+  /** Whose pages may call this server, `*` for all; null: nobody's. */
+  readonly corsOrigins: readonly string[] | null;
   readonly receiptKeys: ReceiptKeyring;
   readonly maxBodyBytes: number;
   readonly maxEventsPerRequest: number;
@@ -21,6 +37,7 @@ export interface Config {
  */
 export async function readConfig(env: Readonly<Record<string, unknown>>): Promise<Config> {
   const values = readSettings(env);
+  checkAccessSettings(values);
   const current: ReceiptKeySource = {
     version: values.VES_SEQUENCER_KEY_VERSION,
     seed: values.VES_SEQUENCER_SIGNING_KEY,
@@ -38,8 +55,16 @@ export async function readConfig(env: Readonly<Record<string, unknown>>): Promis
   }
   const bootstrapKey = values.BOOTSTRAP_ADMIN_API_KEY;
   return {
+    isAuthRequired: values.AUTH_MODE === "required",
     bootstrapKeyHash: bootstrapKey === undefined ? null : apiKeyHash(bootstrapKey),
     apiKeyCacheMs: values.API_KEY_CACHE_TTL_SECS * 1_000,
+    jwt: await jwtVerifierOf(values),
+    registrationsPerMinute: values.PUBLIC_AGENT_REGISTRATION_ENABLED
+      ? values.PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_PER_MINUTE
+      : null,
+    trustedProxies: values.TRUST_PROXY_HEADERS ? (values.TRUST_PROXY_ALLOWLIST ?? []) : [],
+    adminNetworks: values.ADMIN_IP_ALLOWLIST ?? null,
+    corsOrigins: values.CORS_ALLOW_ORIGINS ?? null,
     receiptKeys: await receiptKeyring(current, retired, values.VES_SEQUENCER_ID),
     maxBodyBytes: values.MAX_BODY_SIZE_BYTES,
     maxEventsPerRequest: values.MAX_EVENTS_PER_BATCH,

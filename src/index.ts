@@ -1,5 +1,6 @@
 import { createApp } from "./http/app.ts";
 
+export { RateLimiter } from "./limits/rate-limiter.ts";
 export { StreamSequencer } from "./stream/stream-sequencer.ts";
 export { TenantRegistry } from "./tenant/tenant-registry.ts";
 

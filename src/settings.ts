@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Network, parseNetwork } from "./access/networks.ts";
 import { bytesField, timeField } from "./fields.ts";
 import { MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
 
@@ -32,24 +33,60 @@ function integer(fallback: number, min: number, max: number) {
   return z.coerce.number().int().min(min).max(max).default(fallback);
 }
 
+/** Text that holds JSON. */
+function json(expected: string) {
+  return z.string().transform((text, context): unknown => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: "custom", message: `expected ${expected}` });
+      return z.NEVER;
+    }
+  });
+}
+
+/** What stands between commas, each read by `read`, which answers undefined to what it does not take. */
+function list<Item>(expected: string, read: (text: string) => Item | undefined) {
+  return z.string().transform((text, context): readonly Item[] => {
+    const items = text.split(",").map((item) => read(item.trim()));
+    if (!items.includes(undefined)) return items as Item[];
+    context.addIssue({ code: "custom", message: `expected ${expected}` });
+    return z.NEVER;
+  });
+}
+
+const networks = list<Network>("addresses and CIDR blocks between commas", parseNetwork);
+
+/** An origin as browsers send it. */
+function readOrigin(text: string): string | undefined {
+  const isExact = URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text);
+  return isExact || text === "*" ? text : undefined;
+}
+
 const variables = z.object({
   VES_SEQUENCER_SIGNING_KEY: seed,
   VES_SEQUENCER_KEY_VERSION: integer(1, 0, 2 ** 31 - 1),
-  VES_SEQUENCER_RETIRED_KEYS: z
-    .string()
-    .default("[]")
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue({ code: "custom", message: "expected a JSON array" });
-        return z.NEVER;
-      }
-    })
-    .pipe(retiredKeys),
+  VES_SEQUENCER_RETIRED_KEYS: json("a JSON array").pipe(retiredKeys).default([]),
   VES_SEQUENCER_ID: uuidField.optional(),
+  SEQUENCER_ENV: z.string().optional(),
+  ENVIRONMENT: z.string().optional(),
+  AUTH_MODE: z.enum(["required", "disabled"]).default("required"),
+  ALLOW_AUTH_DISABLED: flag(false),
   BOOTSTRAP_ADMIN_API_KEY: z.string().min(1).optional(),
   API_KEY_CACHE_TTL_SECS: integer(15, 0, 3_600),
+  JWT_SECRET: z.string().min(1).optional(),
+  JWT_JWKS_JSON: json("a JSON Web Key Set").optional(),
+  JWT_JWKS_URL: z.url({ protocol: /^https$/, error: "expected an https URL" }).optional(),
+  JWT_ISSUER: z.string().default("stateset-sequencer"),
+  JWT_AUDIENCE: z.string().default("stateset-api"),
+  PUBLIC_AGENT_REGISTRATION_ENABLED: flag(false),
+  PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_PER_MINUTE: integer(30, 1, 10_000),
+  TRUST_PROXY_HEADERS: flag(false),
+  TRUST_PROXY_ALLOWLIST: networks.optional(),
+  ADMIN_IP_ALLOWLIST: networks.optional(),
+  CORS_ALLOW_ORIGINS: list("exact origins between commas, or *", readOrigin)
+    .refine((origins) => origins.length === 1 || !origins.includes("*"), "* stands alone")
+    .optional(),
   MAX_BODY_SIZE_BYTES: integer(10 * 1024 * 1024, 1_024, 12 * 1024 * 1024),
   MAX_EVENTS_PER_BATCH: integer(1_000, 1, 2_000),
   MAX_EVENT_PAYLOAD_SIZE: integer(MAX_PAYLOAD_BYTES, 1, MAX_PAYLOAD_BYTES),

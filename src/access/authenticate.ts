@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import { RequestError } from "../errors.ts";
+import { ERROR_CODES, RequestError } from "../errors.ts";
 import type { ApiKeyRecord } from "../tenant/messages.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
@@ -13,13 +13,28 @@ const known = new ExpiringCache<ApiKeyRecord>(10_000);
 const unknown = new ExpiringCache<true>(1_000);
 
 /**
- * Finds out who a request comes from.
+ * Finds out who a request comes from. Where no authentication is required, whoever has no valid credential is the bootstrap
+ * administrator.
  *
- * @throws RequestError AUTH_REQUIRED, INVALID_API_KEY or INVALID_TOKEN
+ * @throws RequestError AUTH_REQUIRED, INVALID_API_KEY, INVALID_TOKEN or TOKEN_EXPIRED; SERVICE_UNAVAILABLE when it cannot be
+ * found out
  */
 export async function authenticate(headers: Headers, env: Env, config: Config): Promise<Principal> {
-  const credential = credentialOf(headers);
-  return credential.kind === "jwt" ? principalOfToken() : principalOfKey(credential, env, config);
+  try {
+    const credential = credentialOf(headers);
+    return await (credential.kind === "jwt"
+      ? principalOfToken(credential, config)
+      : principalOfKey(credential, env, config));
+  } catch (error) {
+    const isUnknown = error instanceof RequestError && ERROR_CODES[error.code].status === 401;
+    if (isUnknown && !config.isAuthRequired) return BOOTSTRAP_ADMIN;
+    throw error;
+  }
+}
+
+async function principalOfToken({ text }: Credential, { jwt }: Config): Promise<Principal> {
+  if (jwt === null) throw new RequestError("INVALID_TOKEN", "This deployment does not accept JWTs: use an API key");
+  return jwt.verify(text);
 }
 
 async function principalOfKey(credential: Credential, env: Env, config: Config): Promise<Principal> {
@@ -33,8 +48,8 @@ async function principalOfKey(credential: Credential, env: Env, config: Config):
   if (key === null || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= Date.now())) {
     throw invalidApiKey();
   }
-  const { storeIds, permissions, agentId, expiresAt } = key;
-  return { tenantId, storeIds, permissions, agentId, expiresAt };
+  const { storeIds, permissions, agentId, expiresAt, rateLimit } = key;
+  return { tenantId, storeIds, permissions, agentId, expiresAt, credentialId: keyHash, rateLimit };
 }
 
 async function lookUp(env: Env, tenantId: string, keyHash: string, maxAgeMs: number): Promise<ApiKeyRecord | null> {
@@ -52,9 +67,4 @@ async function lookUp(env: Env, tenantId: string, keyHash: string, maxAgeMs: num
 /** The same words for unknown, revoked and expired keys: the answer tells a finder of a key nothing about it. */
 function invalidApiKey(): RequestError {
   return new RequestError("INVALID_API_KEY", "Invalid API key");
-}
-
-/** Tokens take their place here; this deployment has no issuer configured for them. */
-function principalOfToken(): never {
-  throw new RequestError("INVALID_TOKEN", "This deployment does not accept JWTs: use an API key");
 }

@@ -12,6 +12,10 @@ export interface Principal {
   readonly agentId: string | null;
   /** When the credential ends, in milliseconds since the epoch; null: never. */
   readonly expiresAt: number | null;
+  /** Names the credential among all, and is no secret: the same for every request that it makes. */
+  readonly credentialId: string;
+  /** Requests a minute that the credential was given; null: no limit of its own. */
+  readonly rateLimit: number | null;
 }
 
 export type Permission = keyof Permissions;
@@ -22,6 +26,8 @@ export const BOOTSTRAP_ADMIN: Principal = {
   permissions: { read: true, write: true, admin: true },
   agentId: null,
   expiresAt: null,
+  credentialId: "bootstrap",
+  rateLimit: null,
 };
 
 /**

@@ -1,17 +1,24 @@
 import { z } from "zod";
 import { apiKeyHash, mintApiKey } from "../access/api-key.ts";
-import { forbidden, type Principal, requireAgentOrAdmin } from "../access/principal.ts";
+import { grantableKey } from "../access/minting.ts";
+import { requireAgentOrAdmin } from "../access/principal.ts";
 import { RequestError } from "../errors.ts";
-import type { ApiKeyRecord, Permissions } from "../tenant/messages.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { MAX_API_KEYS_PER_AGENT } from "../tenant/registry.ts";
 import { timeField } from "../fields.ts";
-import { toRfc3339Offset, uuidField } from "../ves/index.ts";
+import { uuidField } from "../ves/index.ts";
+import { agentTenant, agentTenantQuery } from "./agent-tenant.ts";
+import {
+  apiKeyJson,
+  apiKeyResponse,
+  describePermissions,
+  hashPrefix,
+  MAX_RATE_LIMIT,
+  permissionsText,
+  rateLimitOrNull,
+} from "./api-key-json.ts";
 import { endpoint } from "./endpoint.ts";
 import { agentParams, timeOrNull, timeText } from "./schemas.ts";
-
-/** Hex digits of a key's hash that name it among the keys of its agent. */
-const HASH_PREFIX_LENGTH = 16;
 
 const minting = z
   .object({
@@ -24,40 +31,26 @@ const minting = z
     readOnly: z.boolean().nullish(),
     admin: z.boolean().nullish(),
     expiresAt: timeField.nullish().describe("RFC 3339; the key never expires when absent"),
-    rateLimit: z.undefined({ error: "rate limits for single keys are not served yet: leave it out" }).optional(),
+    rateLimit: z
+      .int()
+      .min(1)
+      .max(MAX_RATE_LIMIT)
+      .nullish()
+      .describe("Requests a minute; absent: the caller's own limit, none for an administrator"),
   })
   .meta({ id: "ApiKeyRequest", description: "Member names may also be given in snake_case" });
-
-const permissionsText = z.enum(["admin", "read_write", "read", "write"]);
 
 const minted = z.object({
   success: z.literal(true),
   apiKey: z.string().describe("Shown this once: only its hash is stored"),
   keyHashPrefix: z.string(),
   permissions: permissionsText,
+  rateLimit: rateLimitOrNull,
   expiresAt: timeText.nullable(),
   message: z.string(),
 });
 
-const keyList = z.object({
-  keys: z.array(
-    z.object({
-      keyHashPrefix: z.string(),
-      active: z.boolean(),
-      permissions: permissionsText,
-      storeIds: z.array(z.string()).nullable(),
-      rateLimit: z.null(),
-      createdAt: timeText,
-      expiresAt: timeText.nullable(),
-      revokedAt: timeText.nullable(),
-    }),
-  ),
-  count: z.int(),
-});
-
-const tenantQuery = z.object({
-  tenant_id: uuidField.optional().describe("Needed from the bootstrap administrator, who belongs to no tenant"),
-});
+const keyList = z.object({ keys: z.array(apiKeyResponse), count: z.int() });
 
 /** API keys of agents: minted by an administrator, or by the agent for itself with no more than it has. */
 export const apiKeyEndpoints = [
@@ -72,19 +65,19 @@ export const apiKeyEndpoints = [
     errors: [409],
     handle: async (c, { params, body }) => {
       const caller = c.get("principal");
-      const tenantId = tenantFor(caller, body.tenantId ?? undefined);
+      const tenantId = agentTenant(caller, body.tenantId ?? undefined);
       requireAgentOrAdmin(caller, tenantId, params.agent_id);
-      const expiresAt = expiryToMint(caller, body.expiresAt ?? null, Date.now());
-      const permissions = permissionsToMint(caller, body);
+      const wish = {
+        admin: body.admin ?? null,
+        readOnly: body.readOnly ?? null,
+        storeIds: body.storeIds ?? null,
+        rateLimit: body.rateLimit ?? null,
+        expiresAt: body.expiresAt ?? null,
+      };
+      const grant = grantableKey(caller, wish, Date.now());
       const key = mintApiKey(tenantId);
       const keyHash = apiKeyHash(key);
-      const isAdded = await registryStub(c.env, tenantId).addApiKey({
-        keyHash,
-        agentId: params.agent_id,
-        storeIds: storesToMint(caller, body.storeIds ?? null),
-        permissions,
-        expiresAt,
-      });
+      const isAdded = await registryStub(c.env, tenantId).addApiKey({ keyHash, agentId: params.agent_id, ...grant });
       if (!isAdded) {
         throw new RequestError(
           "LIMIT_REACHED",
@@ -94,9 +87,10 @@ export const apiKeyEndpoints = [
       return {
         success: true,
         apiKey: key,
-        keyHashPrefix: keyHash.slice(0, HASH_PREFIX_LENGTH),
-        permissions: describe(permissions),
-        expiresAt: timeOrNull(expiresAt),
+        keyHashPrefix: hashPrefix(keyHash),
+        permissions: describePermissions(grant.permissions),
+        rateLimit: grant.rateLimit,
+        expiresAt: timeOrNull(grant.expiresAt),
         message: "Keep the key: it is not shown again",
       };
     },
@@ -107,13 +101,13 @@ export const apiKeyEndpoints = [
     tag: "API keys",
     summary: "List the API keys of an agent",
     params: agentParams,
-    query: tenantQuery,
+    query: agentTenantQuery,
     response: keyList,
     handle: async (c, { params, query }) => {
-      const tenantId = tenantFor(c.get("principal"), query.tenant_id);
+      const tenantId = agentTenant(c.get("principal"), query.tenant_id);
       requireAgentOrAdmin(c.get("principal"), tenantId, params.agent_id);
       const keys = await registryStub(c.env, tenantId).apiKeys(params.agent_id);
-      return { keys: keys.map((key) => keyJson(key, Date.now())), count: keys.length };
+      return { keys: keys.map((key) => apiKeyJson(key, Date.now())), count: keys.length };
     },
   }),
   endpoint({
@@ -129,11 +123,11 @@ export const apiKeyEndpoints = [
         .regex(/^[0-9a-f]{8,64}$/, "expected 8 to 64 lowercase hex digits")
         .describe("The beginning of the key's hash, as listed"),
     }),
-    query: tenantQuery,
+    query: agentTenantQuery,
     response: z.object({ success: z.literal(true), message: z.string() }),
     errors: [404, 409],
     handle: async (c, { params, query }) => {
-      const tenantId = tenantFor(c.get("principal"), query.tenant_id);
+      const tenantId = agentTenant(c.get("principal"), query.tenant_id);
       requireAgentOrAdmin(c.get("principal"), tenantId, params.agent_id);
       const result = await registryStub(c.env, tenantId).revokeApiKey(params.agent_id, params.key_prefix);
       if (result.kind === "not_found") {
@@ -146,70 +140,3 @@ export const apiKeyEndpoints = [
     },
   }),
 ];
-
-/** The caller's own tenant, which it may name again but not exceed. */
-function tenantFor(caller: Principal, named: string | undefined): string {
-  if (caller.tenantId === null) {
-    if (named !== undefined) return named;
-    throw new RequestError("MISSING_REQUIRED_FIELD", "The bootstrap administrator must name the tenant");
-  }
-  if (named !== undefined && named !== caller.tenantId) throw forbidden("Tenant access denied");
-  return caller.tenantId;
-}
-
-/** An administrator gives what it likes; anyone else at most what it has itself. */
-function permissionsToMint(
-  caller: Principal,
-  { admin, readOnly }: { readonly admin?: boolean | null | undefined; readonly readOnly?: boolean | null | undefined },
-): Permissions {
-  const { permissions } = caller;
-  if (admin === true) {
-    if (!permissions.admin) throw forbidden("Only an administrator can mint an administrator's key");
-    return { read: true, write: true, admin: true };
-  }
-  const write = !(readOnly ?? !(permissions.admin || permissions.write));
-  if (write && !permissions.admin && !permissions.write)
-    throw forbidden("This credential cannot give write permission");
-  return { read: true, write, admin: false };
-}
-
-function storesToMint(caller: Principal, storeIds: readonly string[] | null): readonly string[] | null {
-  if (caller.storeIds === null) return storeIds === null || storeIds.length === 0 ? null : storeIds;
-  if (storeIds === null) return caller.storeIds;
-  const own = caller.storeIds;
-  if (storeIds.length === 0 || !storeIds.every((id) => own.includes(id))) {
-    throw forbidden("This credential can only give its own stores");
-  }
-  return storeIds;
-}
-
-/** A credential that ends cannot outlive itself by minting another. */
-function expiryToMint(caller: Principal, expiresAt: number | null, now: number): number | null {
-  if (expiresAt !== null && expiresAt <= now) {
-    throw new RequestError("INVALID_FIELD_VALUE", "expiresAt lies in the past");
-  }
-  if (caller.expiresAt === null) return expiresAt;
-  if (expiresAt !== null && expiresAt > caller.expiresAt) {
-    throw forbidden("This credential cannot give a key that outlives it");
-  }
-  return expiresAt ?? caller.expiresAt;
-}
-
-function keyJson(key: ApiKeyRecord, now: number) {
-  return {
-    keyHashPrefix: key.keyHash.slice(0, HASH_PREFIX_LENGTH),
-    active: key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now),
-    permissions: describe(key.permissions),
-    storeIds: key.storeIds,
-    rateLimit: null,
-    createdAt: toRfc3339Offset(key.createdAt),
-    expiresAt: timeOrNull(key.expiresAt),
-    revokedAt: timeOrNull(key.revokedAt),
-  };
-}
-
-function describe({ read, write, admin }: Permissions): z.output<typeof permissionsText> {
-  if (admin) return "admin";
-  if (read && write) return "read_write";
-  return write ? "write" : "read";
-}

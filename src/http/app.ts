@@ -1,7 +1,10 @@
 import { Hono } from "hono";
 import { configOf } from "../config.ts";
 import { RequestError } from "../errors.ts";
+import { adminGuard } from "./admin-guard.ts";
 import { agentKeyEndpoints } from "./agent-keys.ts";
+import { agentRegistrationEndpoints } from "./agent-registration.ts";
+import { agentEndpoints } from "./agents.ts";
 import { anchorServiceEndpoints } from "./anchor-services.ts";
 import { anchorStatusEndpoints } from "./anchor-status.ts";
 import { anchoringEndpoints } from "./anchoring.ts";
@@ -9,6 +12,7 @@ import { apiKeyEndpoints } from "./api-keys.ts";
 import { commitAndAnchorEndpoints } from "./commit-and-anchor.ts";
 import { commitmentEndpoints } from "./commitments.ts";
 import type { AppEnv } from "./context.ts";
+import { crossOrigin } from "./cors.ts";
 import { cursorEndpoints } from "./cursors.ts";
 import { docsPage } from "./docs-page.ts";
 import { type Endpoint, mount } from "./endpoint.ts";
@@ -38,6 +42,8 @@ export const endpoints: readonly Endpoint[] = [
   ...anchorStatusEndpoints,
   ...anchorServiceEndpoints,
   ...agentKeyEndpoints,
+  ...agentRegistrationEndpoints,
+  ...agentEndpoints,
   ...apiKeyEndpoints,
   ...policyEndpoints,
   ...cursorEndpoints,
@@ -72,6 +78,8 @@ export function createApp(): Hono<AppEnv> {
     c.set("config", await configOf(c.env));
     await next();
   });
+  app.use(crossOrigin);
+  app.use(adminGuard);
   mount(app, endpoints);
 
   const document = openApiDocument(endpoints);

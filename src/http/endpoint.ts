@@ -21,6 +21,8 @@ export interface EndpointDefinition<Params, Query, Body> {
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
+  /** Of a body, where the deployment's limit is more than the route needs. */
+  readonly maxBodyBytes?: number;
   readonly response: z.ZodType;
   /** Of what a 200 answers with; JSON when absent. */
   readonly mediaType?: string;
@@ -88,7 +90,7 @@ async function serve(c: AppContext, route: Endpoint): Promise<Response> {
   const query = route.query && parseParameters(route.query, c.req.query());
   let body: unknown;
   if (route.body !== undefined) {
-    const json = await readJsonBody(c);
+    const json = await readJsonBody(c, route.maxBodyBytes);
     route.inspectBody?.(json);
     body = parseBody(route.body, json);
   }

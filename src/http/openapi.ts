@@ -107,7 +107,12 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
     components: {
       schemas: Object.fromEntries(Object.entries(schemas).toSorted(([a], [b]) => (a < b ? -1 : 1))),
       securitySchemes: {
-        apiKey: { type: "apiKey", in: "header", name: "Authorization", description: "ApiKey <key> or Bearer <key>" },
+        apiKey: {
+          type: "apiKey",
+          in: "header",
+          name: "Authorization",
+          description: "ApiKey <key>, Bearer <key> or Bearer <token>",
+        },
         apiKeyHeader: { type: "apiKey", in: "header", name: "x-api-key" },
       },
     },
@@ -147,7 +152,7 @@ function meaning(status: number): string {
     case 401:
       return "No credential, or one that is not valid";
     case 403:
-      return "The credential may not do this";
+      return "The caller may not do this";
     case 404:
       return "There is no such thing";
     case 409:

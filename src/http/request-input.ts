@@ -37,7 +37,7 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
  *
  * @throws RequestError UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, MALFORMED_JSON
  */
-export async function readJsonBody(c: AppContext): Promise<JsonValue> {
+export async function readJsonBody(c: AppContext, maxBytes: number = Infinity): Promise<JsonValue> {
   const mediaType = c.req.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
   if (!/^application\/(json|[\w.-]+\+json)$/.test(mediaType)) {
     throw new RequestError("UNSUPPORTED_MEDIA_TYPE", "The body must be JSON: send Content-Type: application/json");
@@ -49,7 +49,7 @@ export async function readJsonBody(c: AppContext): Promise<JsonValue> {
       `Content-Encoding ${encoding} is not accepted: send the body as it is`,
     );
   }
-  const bytes = await readBytes(c.req.raw, c.get("config").maxBodyBytes);
+  const bytes = await readBytes(c.req.raw, Math.min(maxBytes, c.get("config").maxBodyBytes));
   let text: string;
   try {
     // A byte order mark is no JSON; keeping it makes the parser say so.

@@ -55,6 +55,8 @@ export interface ApiKeyRecord {
   /** Null: all stores of the tenant. */
   readonly storeIds: readonly string[] | null;
   readonly permissions: Permissions;
+  /** Requests a minute; null: no limit of its own. */
+  readonly rateLimit: number | null;
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;

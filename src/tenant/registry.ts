@@ -137,14 +137,15 @@ export function addApiKey(store: SqlStore, key: NewApiKey, now: number): boolean
     }
     store.exec(
       `INSERT INTO api_keys
-         (key_hash, agent_id, store_ids, can_read, can_write, can_admin, created_at, expires_at, revoked_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
+         (key_hash, agent_id, store_ids, can_read, can_write, can_admin, rate_limit, created_at, expires_at, revoked_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
       fromHex(key.keyHash),
       uuidBytes(key.agentId),
       key.storeIds === null ? null : JSON.stringify(key.storeIds),
       Number(key.permissions.read),
       Number(key.permissions.write),
       Number(key.permissions.admin),
+      key.rateLimit,
       now,
       key.expiresAt,
     );
@@ -211,6 +212,7 @@ function apiKeyFromRow(row: SqlRow): ApiKeyRecord {
     agentId: uuidFromBytes(blob(row["agent_id"])),
     storeIds: storeIds === null ? null : (JSON.parse(storeIds) as string[]),
     permissions: { read: row["can_read"] === 1, write: row["can_write"] === 1, admin: row["can_admin"] === 1 },
+    rateLimit: integerOrNull(row["rate_limit"]),
     createdAt: integer(row["created_at"]),
     expiresAt: integerOrNull(row["expires_at"]),
     revokedAt: integerOrNull(row["revoked_at"]),

@@ -21,6 +21,12 @@ describe("configuration", () => {
       maxPayloadBytes: 1024 * 1024,
       requireSignedExecutionControls: false,
       requireProofOfPossession: false,
+      isAuthRequired: true,
+      jwt: null,
+      registrationsPerMinute: null,
+      trustedProxies: [],
+      adminNetworks: null,
+      corsOrigins: null,
     });
     expect(config.receiptKeys.current.version).toBe(1);
   });
@@ -50,6 +56,83 @@ describe("configuration", () => {
     expect(error).toBeInstanceOf(ConfigError);
     expect((error as Error).message).toMatch(message);
     expect((error as Error).message).not.toContain(SEED.slice(2));
+  });
+
+  const LONG = "x".repeat(32);
+  const SHORT = "x".repeat(31);
+  const OFF = { AUTH_MODE: "disabled", ALLOW_AUTH_DISABLED: "true" };
+  const read = (variables: Record<string, string>) => readConfig({ VES_SEQUENCER_SIGNING_KEY: SEED, ...variables });
+
+  test.each<[Record<string, string>, string]>([
+    [{ AUTH_MODE: "off" }, 'AUTH_MODE: Invalid option: expected one of "required"|"disabled"'],
+    [{ AUTH_MODE: "disabled" }, "AUTH_MODE=disabled needs ALLOW_AUTH_DISABLED=true beside it"],
+    [
+      { ...OFF, SEQUENCER_ENV: "production" },
+      "AUTH_MODE=disabled is not for production, which the label production stands for",
+    ],
+    [{ ...OFF, ENVIRONMENT: "Live" }, "AUTH_MODE=disabled is not for production, which the label live stands for"],
+    [
+      { ...OFF, SEQUENCER_ENV: "eu-1", ENVIRONMENT: "dev" },
+      "AUTH_MODE=disabled is not for production, which the label eu-1 stands for",
+    ],
+    [
+      { SEQUENCER_ENV: "prod", BOOTSTRAP_ADMIN_API_KEY: SHORT },
+      "BOOTSTRAP_ADMIN_API_KEY must have 32 characters or more in production",
+    ],
+    [{ ENVIRONMENT: "prod", JWT_SECRET: SHORT }, "JWT_SECRET must have 32 characters or more in production"],
+    [{ JWT_JWKS_URL: "http://id.example.com/keys" }, "JWT_JWKS_URL: expected an https URL"],
+    [{ JWT_JWKS_URL: "id.example.com" }, "JWT_JWKS_URL: expected an https URL"],
+    [
+      { JWT_JWKS_URL: "https://id.example.com/keys", JWT_JWKS_JSON: '{"keys":[]}' },
+      "JWT_JWKS_JSON and JWT_JWKS_URL are two answers to one question: set one of them",
+    ],
+    [
+      { PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_PER_MINUTE: "0" },
+      "PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_PER_MINUTE: Too small: expected number to be >=1",
+    ],
+    [
+      { TRUST_PROXY_HEADERS: "true" },
+      "TRUST_PROXY_HEADERS=true needs TRUST_PROXY_ALLOWLIST, the addresses of the proxies",
+    ],
+    [
+      { TRUST_PROXY_ALLOWLIST: "10.0.0.1/8" },
+      "TRUST_PROXY_ALLOWLIST: expected addresses and CIDR blocks between commas",
+    ],
+    [{ ADMIN_IP_ALLOWLIST: "10.0.0.1," }, "ADMIN_IP_ALLOWLIST: expected addresses and CIDR blocks between commas"],
+    ...["example.com", "https://example.com/", "https://EXAMPLE.com", "null", "ftp://example.com", ","].map(
+      (origins): [Record<string, string>, string] => [
+        { CORS_ALLOW_ORIGINS: origins },
+        "CORS_ALLOW_ORIGINS: expected exact origins between commas, or *",
+      ],
+    ),
+    [{ CORS_ALLOW_ORIGINS: "*,https://example.com" }, "CORS_ALLOW_ORIGINS: * stands alone"],
+  ])("%j is refused: %s", async (variables, message) => {
+    await expect(read(variables)).rejects.toThrow(new ConfigError(`wrong configuration: ${message}`));
+  });
+
+  test.each<Record<string, string>>([
+    { SEQUENCER_ENV: "production", BOOTSTRAP_ADMIN_API_KEY: LONG, JWT_SECRET: LONG },
+    { SEQUENCER_ENV: "production", ALLOW_AUTH_DISABLED: "true" },
+    { BOOTSTRAP_ADMIN_API_KEY: "x", JWT_SECRET: "x" },
+    { SEQUENCER_ENV: " Staging ", ENVIRONMENT: "production", JWT_SECRET: SHORT },
+    ...["local", "dev", "development", "test", "testing", "ci", "staging"].map((label) => ({
+      ...OFF,
+      ENVIRONMENT: label,
+    })),
+    OFF,
+    { JWT_JWKS_URL: "https://id.example.com/keys" },
+    { TRUST_PROXY_HEADERS: "true", TRUST_PROXY_ALLOWLIST: "10.0.0.0/8, ::1" },
+    { ADMIN_IP_ALLOWLIST: "192.0.2.1 , 2001:db8::/32" },
+    { CORS_ALLOW_ORIGINS: "https://example.com, http://localhost:3000" },
+    { CORS_ALLOW_ORIGINS: "*" },
+  ])("%j is served", async (variables) => {
+    await expect(read(variables)).resolves.toBeDefined();
+  });
+
+  test("an allow-list of proxies counts for nothing unless their headers are trusted", async () => {
+    const TRUST_PROXY_ALLOWLIST = "10.0.0.0/8";
+    expect((await read({ TRUST_PROXY_ALLOWLIST })).trustedProxies).toEqual([]);
+    expect((await read({ TRUST_PROXY_ALLOWLIST, TRUST_PROXY_HEADERS: "1" })).trustedProxies).toHaveLength(1);
   });
 
   test("receipts keep the key of their time, and the sequencer its id, when the key is rotated", async () => {

@@ -78,6 +78,7 @@ describe("API keys", () => {
     agentId,
     storeIds: [uuid(4, 1)],
     permissions: { read: true, write: false, admin: false },
+    rateLimit: null,
     expiresAt: 500,
   });
 
@@ -112,6 +113,7 @@ test("API keys are bounded for each agent; gone ones make room", () => {
     agentId: AGENT,
     storeIds: null,
     permissions: { read: true, write: true, admin: false },
+    rateLimit: null,
     expiresAt,
   });
   for (let n = 0; n < registry.MAX_API_KEYS_PER_AGENT; n++) {

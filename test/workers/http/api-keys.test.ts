@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { newSigner } from "../../../scripts/lib/signer.ts";
 import { apiKeyHash } from "../../../src/access/api-key.ts";
+import { claimsFor, JWT_SECRET, signToken } from "../../support/tokens.ts";
 import {
   accept,
   call,
@@ -24,6 +25,7 @@ interface Minted {
   readonly apiKey: string;
   readonly keyHashPrefix: string;
   readonly permissions: string;
+  readonly rateLimit: number | null;
   readonly expiresAt: string | null;
 }
 
@@ -33,6 +35,8 @@ interface Listed {
     readonly active: boolean;
     readonly permissions: string;
     readonly storeIds: readonly string[] | null;
+    readonly rateLimit: number | null;
+    readonly expiresAt: string | null;
   }[];
   readonly count: number;
 }
@@ -68,6 +72,7 @@ describe("minting", () => {
     expect(reply.body).toMatchObject({
       success: true,
       permissions: "read_write",
+      rateLimit: null,
       expiresAt: null,
       message: "Keep the key: it is not shown again",
     });
@@ -95,7 +100,7 @@ describe("minting", () => {
     [{ admin: true }, "admin"],
     [{ admin: true, readOnly: true }, "admin"],
     [{ admin: false, read_only: true }, "read"],
-    [{ admin: null, readOnly: null, storeIds: null, expiresAt: null, rateLimit: undefined }, "read_write"],
+    [{ admin: null, readOnly: null, storeIds: null, expiresAt: null, rateLimit: null }, "read_write"],
     [{ storeIds: [] }, "read_write"],
   ])("by an administrator, %j: %s", async (change, permissions) => {
     const reply = await tryMint(await agent(), change);
@@ -116,7 +121,10 @@ describe("minting", () => {
     [{ expiresAt: "tomorrow" }, "expiresAt", "expected an RFC 3339 time"],
     [{ expiresAt: "9999-12-31T23:59:59-00:01" }, "expiresAt", "expected an RFC 3339 time"],
     [{ expires_at: 1_900_000_000 }, "expiresAt", "Invalid input: expected string, received number"],
-    [{ rateLimit: 10 }, "rateLimit", "rate limits for single keys are not served yet: leave it out"],
+    [{ rateLimit: 0 }, "rateLimit", "Too small: expected number to be >=1"],
+    [{ rateLimit: 10_001 }, "rateLimit", "Too big: expected number to be <=10000"],
+    [{ rate_limit: 1.5 }, "rateLimit", "Invalid input: expected int, received number"],
+    [{ rateLimit: "10" }, "rateLimit", "Invalid input: expected number, received string"],
   ])("422: %j", async (change, path, message) => {
     const signer = await agent();
     const reply = await tryMint(signer, change);
@@ -193,6 +201,50 @@ describe("minting by a credential gives at most what it has", () => {
       "INSUFFICIENT_PERMISSIONS",
       "Tenant access denied",
     );
+  });
+
+  it("a rate limit: at most its own, which is what it gives unless told otherwise", async () => {
+    const signer = await agent();
+    const limits = async (change: Wire, key?: string): Promise<number | null> =>
+      (await tryMint(signer, change, key)).body.rateLimit;
+    const limited = await mint(signer, { rateLimit: 100 });
+    expect(await limits({}, limited)).toBe(100);
+    expect(await limits({ rate_limit: 100 }, limited)).toBe(100);
+    expect(await limits({ rateLimit: 1 }, limited)).toBe(1);
+    const message = "This credential cannot give a higher rate limit than its own";
+    expectError(await tryMint(signer, { rateLimit: 101 }, limited), "INSUFFICIENT_PERMISSIONS", message);
+    const unlimited = await mint(signer);
+    expect(await limits({}, unlimited)).toBeNull();
+    expect(await limits({ rateLimit: 10_000 }, unlimited)).toBe(10_000);
+    const admin = await mint(signer, { admin: true, rateLimit: 5 });
+    expect(await limits({}, admin)).toBeNull();
+    expect(await limits({ rateLimit: 6 }, admin)).toBe(6);
+    const listed = (await list(signer)).body.keys.map(({ rateLimit }) => String(rateLimit));
+    const given = [100, 100, 100, 1, null, null, 10_000, 5, null, 6].map(String);
+    expect(listed.toSorted()).toEqual(given.toSorted());
+  });
+
+  it("a token: at most what it says", async () => {
+    const signer = await agent();
+    const told = async (claims: Record<string, string>, change: Wire = {}): Promise<string> => {
+      const token = await signToken(claimsFor(signer.tenantId, { agent: signer.agentId, ...claims }));
+      const { status, body } = await call<Minted>("POST", `/api/v1/agents/${signer.agentId}/api-keys`, {
+        key: null,
+        headers: { authorization: `Bearer ${token}` },
+        settings: { JWT_SECRET },
+        body: change,
+      });
+      return status === 200 ? body.permissions : (body as unknown as { message: string }).message;
+    };
+    expect(await told({ perms: "read,write" })).toBe("read_write");
+    expect(await told({ perms: "read" })).toBe("read");
+    expect(await told({ perms: "read" }, { readOnly: false })).toBe("This credential cannot give write permission");
+    expect(await told({ perms: "write" })).toBe("This credential cannot give read permission");
+    expect(await told({})).toBe("This credential cannot give read permission");
+    expect(await told({ perms: "admin" }, { admin: true, readOnly: true })).toBe("admin");
+    const outliving = { expiresAt: new Date(Date.now() + 3_700_000).toISOString() };
+    expect(await told({ perms: "admin" }, outliving)).toBe("This credential cannot give a key that outlives it");
+    expect((await list(signer)).body.keys.every(({ expiresAt }) => expiresAt !== null)).toBe(true);
   });
 
   it("a tenant's administrator: everything within the tenant, nothing outside", async () => {

@@ -89,8 +89,9 @@ export async function call<Body = unknown>(method: string, path: string, given: 
   return { status: response.status, headers: response.headers, text, body };
 }
 
+const app = createApp();
+
 function deployedWith(settings: Readonly<Record<string, unknown>>): { fetch: (request: Request) => Promise<Response> } {
-  const app = createApp();
   return {
     fetch: async (request) => {
       const context = createExecutionContext();

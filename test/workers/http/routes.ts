@@ -1,23 +1,42 @@
 import type { Signer } from "../../../scripts/lib/signer.ts";
 import { ANCHOR_AWAY, type Call, event, streamQuery, url } from "./harness.ts";
 
+/** Whom a route serves. What becomes of each kind of credential is in access-table.test.ts. */
+export type Access =
+  /** Who may read the store. */
+  | "store-read"
+  | "store-write"
+  /** The same, and it must not be the credential of another agent. */
+  | "ingest"
+  | "tenant-read"
+  | "tenant-admin"
+  /** Administrators who may write to the store too. */
+  | "sealing-admin"
+  /** The agent itself, or an administrator of its tenant. */
+  | "own-agent"
+  /** The same, if it may read the store too. */
+  | "own-cursor"
+  /** Concerns no one tenant: readers or administrators of any. */
+  | "any-reader"
+  | "any-admin"
+  /** The bootstrap administrator only. */
+  | "bootstrap"
+  | "public";
+
 /** A sound request. `template` is the path as the OpenAPI document writes it. */
 export interface Route {
   readonly method: string;
   readonly template: string;
   readonly path: string;
   readonly body?: unknown;
-  /** Administrators only. */
-  readonly isAdmin?: true;
-  /** Concerns no one tenant: a credential of any is served. */
-  readonly isUnscoped?: true;
-  /** The bootstrap administrator only. */
-  readonly isBootstrap?: true;
+  readonly access: Access;
+  /** What is answered to whom it serves, when all events of the stream are sealed. */
+  readonly status: number;
   /** The deployment that has it, where the tests' own answers it before it looks at who asks. */
   readonly settings?: Call["settings"];
 }
 
-/** One sound request for each route that needs a credential, about this agent and its stream. Most change nothing. */
+/** One sound request for each route, about this agent and its stream. Most change nothing. */
 export async function everyRoute(signer: Signer, eventId: string): Promise<readonly Route[]> {
   const { tenantId, storeId, agentId } = signer;
   const stream = streamQuery(signer);
@@ -26,6 +45,8 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
     method: "GET",
     template,
     path: url(path, query),
+    access: query === stream ? "store-read" : "tenant-read",
+    status: 200,
   });
   const families = ["/api/v1/ves", "/api/v1"].flatMap((base) => [
     get(`${base}/head`, `${base}/head`),
@@ -33,7 +54,7 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
     get(`${base}/events/{event_id}`, `${base}/events/${eventId}`),
     get(`${base}/entities/{entity_type}/{entity_id}`, `${base}/entities/order/o1`),
     get(`${base}/commitments`, `${base}/commitments`),
-    get(`${base}/commitments/{batch_id}`, `${base}/commitments/${crypto.randomUUID()}`),
+    { ...get(`${base}/commitments/{batch_id}`, `${base}/commitments/${crypto.randomUUID()}`), status: 404 },
     get(`${base}/proofs/{sequence_number}`, `${base}/proofs/1`),
   ]);
   const posts = ["/api/v1/ves", "/api/v1"].flatMap((base): Route[] => {
@@ -44,57 +65,84 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
         method: "POST",
         template: commit,
         path: commit,
+        access: "store-write",
+        status: 400,
         body: { tenantId, storeId, sequenceStart: 1, sequenceEnd: 1 },
       },
-      { method: "POST", template: verify, path: verify, isUnscoped: true, body: claim },
+      { method: "POST", template: verify, path: verify, access: "any-reader", status: 200, body: claim },
     ];
   });
   const operations = ["/health/detailed", "/metrics"].map((path): Route => ({
     method: "GET",
     template: path,
     path,
-    isAdmin: true,
-    isUnscoped: true,
+    access: "any-admin",
+    status: 200,
   }));
   const ingests = ["/api/v1/ves/events/ingest", "/api/v1/events/ingest"].map(async (path): Promise<Route> => ({
     method: "POST",
     template: path,
     path,
+    access: "ingest",
+    status: 200,
     body: { agentId, events: [await event(signer)] },
   }));
   const keys = ["/api/v1/agents/keys", "/api/v1/agent-keys"].flatMap((path): Route[] => [
     get(path, path, tenant),
-    { method: "POST", template: path, path, isAdmin: true, body: { tenantId, agentId, publicKey: "ab".repeat(32) } },
+    {
+      method: "POST",
+      template: path,
+      path,
+      access: "tenant-admin",
+      status: 400,
+      body: { tenantId, agentId, publicKey: "ab".repeat(32) },
+    },
   ]);
   const agent = "/api/v1/agents/{agent_id}";
   const agentPath = `/api/v1/agents/${agentId}`;
   const batchId = crypto.randomUUID();
   const anchors: Route[] = [
     ...["/api/v1/ves/anchor", "/api/v1/anchor"].flatMap((base): Route[] => [
-      { method: "POST", template: base, path: base, isAdmin: true, body: { batchId, tenantId, storeId } },
-      get(`${base}/{batch_id}/verify`, `${base}/${batchId}/verify`),
+      {
+        method: "POST",
+        template: base,
+        path: base,
+        access: "tenant-admin",
+        status: 404,
+        body: { batchId, tenantId, storeId },
+      },
+      { ...get(`${base}/{batch_id}/verify`, `${base}/${batchId}/verify`), status: 404 },
     ]),
     {
       method: "POST",
       template: "/api/v1/ves/commitments/{batch_id}/anchor",
       path: url(`/api/v1/ves/commitments/${batchId}/anchor`, stream),
-      isAdmin: true,
+      access: "tenant-admin",
+      status: 404,
     },
     {
       method: "POST",
       template: "/api/v1/ves/commitments/anchor",
       path: "/api/v1/ves/commitments/anchor",
-      isAdmin: true,
+      access: "sealing-admin",
+      status: 400,
       body: { tenantId, storeId },
     },
   ];
   const anchorServices: Route[] = [
-    { method: "GET", template: "/v1/commitments/pending", path: "/v1/commitments/pending", isBootstrap: true },
+    {
+      method: "GET",
+      template: "/v1/commitments/pending",
+      path: "/v1/commitments/pending",
+      access: "bootstrap",
+      status: 200,
+    },
     {
       method: "POST",
       template: "/v1/commitments/{batch_id}/anchored",
       path: `/v1/commitments/${batchId}/anchored`,
-      isBootstrap: true,
+      access: "bootstrap",
+      status: 404,
       body: { chainTxHash: "00".repeat(32), chainId: 1 },
     },
   ];
@@ -102,19 +150,23 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
   return [
     ...families,
     get("/api/v1/ves/receipts/{event_id}", `/api/v1/ves/receipts/${eventId}`),
-    get("/api/v1/ves/commitments/{batch_id}/events", `/api/v1/ves/commitments/${crypto.randomUUID()}/events`),
+    {
+      ...get("/api/v1/ves/commitments/{batch_id}/events", `/api/v1/ves/commitments/${crypto.randomUUID()}/events`),
+      status: 404,
+    },
     get("/api/v1/ves/inclusion-proofs/{event_id}", `/api/v1/ves/inclusion-proofs/${eventId}`),
     {
       method: "POST",
       template: "/api/v1/admin/streams/restore",
       path: "/api/v1/admin/streams/restore",
-      isBootstrap: true,
+      access: "bootstrap",
+      status: 409,
       body: { tenantId, storeId },
     },
     ...posts,
     ...operations,
     ...anchors.map((route) => ({ ...route, settings: ANCHOR_AWAY })),
-    { ...get("/api/v1/anchor/status", "/api/v1/anchor/status", {}), isUnscoped: true },
+    { ...get("/api/v1/anchor/status", "/api/v1/anchor/status", {}), access: "any-reader" },
     ...anchorServices,
     ...(await Promise.all(ingests)),
     ...keys,
@@ -122,26 +174,62 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       method: "DELETE",
       template: "/api/v1/agent-keys/{key_id}",
       path: url("/api/v1/agent-keys/99", { ...tenant, agent_id: agentId }),
-      isAdmin: true,
+      access: "tenant-admin",
+      status: 404,
     },
-    { method: "DELETE", template: `${agent}/keys/{key_id}`, path: url(`${agentPath}/keys/99`, tenant), isAdmin: true },
+    {
+      method: "DELETE",
+      template: `${agent}/keys/{key_id}`,
+      path: url(`${agentPath}/keys/99`, tenant),
+      access: "tenant-admin",
+      status: 404,
+    },
     get(`${agent}/signing-keys`, `${agentPath}/signing-keys`, tenant),
-    get(`${agent}/api-keys`, `${agentPath}/api-keys`, tenant),
-    { method: "POST", template: `${agent}/api-keys`, path: `${agentPath}/api-keys`, body: { tenantId } },
+    { ...get(agent, agentPath, tenant), access: "own-agent" },
+    { ...get(`${agent}/api-keys`, `${agentPath}/api-keys`, tenant), access: "own-agent" },
+    {
+      method: "POST",
+      template: `${agent}/api-keys`,
+      path: `${agentPath}/api-keys`,
+      access: "own-agent",
+      status: 200,
+      body: { tenantId },
+    },
     {
       method: "DELETE",
       template: `${agent}/api-keys/{key_prefix}`,
       path: url(`${agentPath}/api-keys/0123456789abcdef`, tenant),
+      access: "own-agent",
+      status: 404,
     },
-    get(`${agent}/policy`, `${agentPath}/policy`, tenant),
+    { ...get(`${agent}/policy`, `${agentPath}/policy`, tenant), status: 404 },
     {
       method: "PUT",
       template: `${agent}/policy`,
       path: `${agentPath}/policy`,
-      isAdmin: true,
+      access: "tenant-admin",
+      status: 400,
       body: { tenantId, maxPayloadBytes: 0 },
     },
-    get(cursor.template, cursor.path),
-    { method: "PUT", ...cursor, body: { tenantId, storeId, sequenceNumber: 0 } },
+    { ...get(cursor.template, cursor.path), access: "own-cursor" },
+    {
+      method: "PUT",
+      ...cursor,
+      access: "own-cursor",
+      status: 200,
+      body: { tenantId, storeId, sequenceNumber: 0 },
+    },
+    ...["/health", "/ready", "/api/v1/sequencer/keys"].map((path): Route => ({
+      ...get(path, path, {}),
+      access: "public",
+    })),
+    {
+      method: "POST",
+      template: "/api/v1/agents/register",
+      path: "/api/v1/agents/register",
+      access: "public",
+      status: 403,
+      body: { name: "me" },
+    },
   ];
 }

@@ -32,6 +32,7 @@ describe("the registry's mirror", { timeout: 20_000 }, () => {
       agentId: uuid(3, 2),
       storeIds: null,
       permissions: { read: true, write: false, admin: false },
+      rateLimit: null,
       expiresAt: null,
     });
     const first = { agent_id: uuid(3, 1), key_id: "1", public_key: "07".repeat(32), revoked: false };

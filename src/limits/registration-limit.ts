@@ -1,0 +1,12 @@
+import type { Taken } from "./sliding-window.ts";
+import { sha256, utf8 } from "../ves/index.ts";
+
+/** Objects among which clients are shared out. A number that is fixed: made-up clients make no object. */
+const SHARDS = 16;
+
+/** Counts one attempt of a client to register an agent. */
+export async function takeRegistration(env: Env, client: string, perMinute: number): Promise<Taken> {
+  const shard = (sha256(utf8(client))[0] ?? 0) % SHARDS;
+  const limiter = env.LIMITS.get(env.LIMITS.idFromName(`registration/${shard}`));
+  return await limiter.take(client, perMinute, 60, 1);
+}
