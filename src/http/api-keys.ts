@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { apiKeyHash, mintApiKey } from "../access/api-key.ts";
-import { forbidden, type Principal, requireAgentOrAdmin } from "../access/principal.ts";
+import { forbidden, type Principal, requireAgentOrAdmin, tenantOf } from "../access/principal.ts";
 import { RequestError } from "../errors.ts";
 import type { ApiKeyRecord, Permissions } from "../tenant/messages.ts";
 import { registryStub } from "../tenant/registry-client.ts";
@@ -8,7 +8,7 @@ import { MAX_API_KEYS_PER_AGENT } from "../tenant/registry.ts";
 import { timeField } from "../fields.ts";
 import { toRfc3339Offset, uuidField } from "../ves/index.ts";
 import { endpoint } from "./endpoint.ts";
-import { agentParams, timeOrNull, timeText } from "./schemas.ts";
+import { agentParams, ownTenantQuery, timeOrNull, timeText } from "./schemas.ts";
 
 /** Hex digits of a key's hash that name it among the keys of its agent. */
 const HASH_PREFIX_LENGTH = 16;
@@ -55,10 +55,6 @@ const keyList = z.object({
   count: z.int(),
 });
 
-const tenantQuery = z.object({
-  tenant_id: uuidField.optional().describe("Needed from the bootstrap administrator, who belongs to no tenant"),
-});
-
 /** API keys of agents: minted by an administrator, or by the agent for itself with no more than it has. */
 export const apiKeyEndpoints = [
   endpoint({
@@ -72,7 +68,7 @@ export const apiKeyEndpoints = [
     errors: [409],
     handle: async (c, { params, body }) => {
       const caller = c.get("principal");
-      const tenantId = tenantFor(caller, body.tenantId ?? undefined);
+      const tenantId = tenantOf(caller, body.tenantId ?? undefined);
       requireAgentOrAdmin(caller, tenantId, params.agent_id);
       const expiresAt = expiryToMint(caller, body.expiresAt ?? null, Date.now());
       const permissions = permissionsToMint(caller, body);
@@ -107,10 +103,10 @@ export const apiKeyEndpoints = [
     tag: "API keys",
     summary: "List the API keys of an agent",
     params: agentParams,
-    query: tenantQuery,
+    query: ownTenantQuery,
     response: keyList,
     handle: async (c, { params, query }) => {
-      const tenantId = tenantFor(c.get("principal"), query.tenant_id);
+      const tenantId = tenantOf(c.get("principal"), query.tenant_id);
       requireAgentOrAdmin(c.get("principal"), tenantId, params.agent_id);
       const keys = await registryStub(c.env, tenantId).apiKeys(params.agent_id);
       return { keys: keys.map((key) => keyJson(key, Date.now())), count: keys.length };
@@ -129,11 +125,11 @@ export const apiKeyEndpoints = [
         .regex(/^[0-9a-f]{8,64}$/, "expected 8 to 64 lowercase hex digits")
         .describe("The beginning of the key's hash, as listed"),
     }),
-    query: tenantQuery,
+    query: ownTenantQuery,
     response: z.object({ success: z.literal(true), message: z.string() }),
     errors: [404, 409],
     handle: async (c, { params, query }) => {
-      const tenantId = tenantFor(c.get("principal"), query.tenant_id);
+      const tenantId = tenantOf(c.get("principal"), query.tenant_id);
       requireAgentOrAdmin(c.get("principal"), tenantId, params.agent_id);
       const result = await registryStub(c.env, tenantId).revokeApiKey(params.agent_id, params.key_prefix);
       if (result.kind === "not_found") {
@@ -146,16 +142,6 @@ export const apiKeyEndpoints = [
     },
   }),
 ];
-
-/** The caller's own tenant, which it may name again but not exceed. */
-function tenantFor(caller: Principal, named: string | undefined): string {
-  if (caller.tenantId === null) {
-    if (named !== undefined) return named;
-    throw new RequestError("MISSING_REQUIRED_FIELD", "The bootstrap administrator must name the tenant");
-  }
-  if (named !== undefined && named !== caller.tenantId) throw forbidden("Tenant access denied");
-  return caller.tenantId;
-}
 
 /** An administrator gives what it likes; anyone else at most what it has itself. */
 function permissionsToMint(

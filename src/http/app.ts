@@ -24,6 +24,7 @@ import { openApiDocument } from "./openapi.ts";
 import { policyEndpoints } from "./policies.ts";
 import { proofEndpoints } from "./proofs.ts";
 import { restoreEndpoints } from "./restore.ts";
+import { schemaEndpoints } from "./event-schemas.ts";
 import { sequencerEndpoints } from "./sequencer.ts";
 import { streamEndpoints } from "./streams.ts";
 
@@ -40,6 +41,7 @@ export const endpoints: readonly Endpoint[] = [
   ...agentKeyEndpoints,
   ...apiKeyEndpoints,
   ...policyEndpoints,
+  ...schemaEndpoints,
   ...cursorEndpoints,
   ...sequencerEndpoints,
   ...restoreEndpoints,

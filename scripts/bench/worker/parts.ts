@@ -1,6 +1,7 @@
 import { BOOTSTRAP_ADMIN } from "../../../src/access/principal.ts";
 import { configOf } from "../../../src/config.ts";
 import { checkEvent, type CheckContext } from "../../../src/ingest/check-event.ts";
+import { SchemaGate } from "../../../src/ingest/schema-gate.ts";
 import { issueReceipt } from "../../../src/ingest/receipt.ts";
 import { type Submission, submissionOf, submissionSchema } from "../../../src/ingest/submission.ts";
 import type { CheckedEvent } from "../../../src/stream/messages.ts";
@@ -74,7 +75,8 @@ export type BenchStub = Pick<BenchObject, "take">;
 
 function contextOf(agentId: string, publicKey: Uint8Array): CheckContext {
   const key = { agentId, keyId: 1, publicKey, createdAt: 0, validFrom: null, validTo: null, revokedAt: null };
-  return { agent: { version: 1, keys: [key], policy: null }, requireVersion2: false, now: Date.now() };
+  const schemas = new SchemaGate("disabled", new Map());
+  return { agent: { version: 1, keys: [key], policy: null }, schemas, requireVersion2: false, now: Date.now() };
 }
 
 async function inTurn<Item>(items: readonly Item[], step: (item: Item) => Promise<unknown>): Promise<void> {

@@ -98,6 +98,34 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       body: { chainTxHash: "00".repeat(32), chainId: 1 },
     },
   ];
+  const schemaId = crypto.randomUUID();
+  const schemas = "/api/v1/schemas";
+  const ofType = { path: `${schemas}/event-type/order.created`, template: `${schemas}/event-type/{event_type}` };
+  const eventSchemas: Route[] = [
+    get(schemas, schemas, tenant),
+    get(ofType.template, ofType.path, tenant),
+    get(`${ofType.template}/latest`, `${ofType.path}/latest`, tenant),
+    get(`${schemas}/{id}`, `${schemas}/${schemaId}`, tenant),
+    {
+      method: "POST",
+      template: schemas,
+      path: schemas,
+      body: { tenantId, eventType: "order.created", schemaJson: true },
+    },
+    {
+      method: "POST",
+      template: `${schemas}/validate`,
+      path: `${schemas}/validate`,
+      body: { tenantId, eventType: "order.created", payload: {} },
+    },
+    {
+      method: "PUT",
+      template: `${schemas}/{id}/status`,
+      path: url(`${schemas}/${schemaId}/status`, tenant),
+      body: { status: "archived" },
+    },
+    { method: "DELETE", template: `${schemas}/{id}`, path: url(`${schemas}/${schemaId}`, tenant), isAdmin: true },
+  ];
   const cursor = { template: "/api/v1/ves/cursors/{agent_id}", path: `/api/v1/ves/cursors/${agentId}` };
   return [
     ...families,
@@ -141,6 +169,7 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       isAdmin: true,
       body: { tenantId, maxPayloadBytes: 0 },
     },
+    ...eventSchemas,
     get(cursor.template, cursor.path),
     { method: "PUT", ...cursor, body: { tenantId, storeId, sequenceNumber: 0 } },
   ];
