@@ -1,4 +1,6 @@
 import { BOOTSTRAP_ADMIN } from "../../../src/access/principal.ts";
+import { schemaProblem } from "../../../src/event-schemas/schema-problem.ts";
+import { compileSchema } from "../../../src/event-schemas/validator.ts";
 import { configOf } from "../../../src/config.ts";
 import { checkEvent, type CheckContext } from "../../../src/ingest/check-event.ts";
 import { SchemaGate } from "../../../src/ingest/schema-gate.ts";
@@ -9,6 +11,7 @@ import {
   canonicalJson,
   eventSigningHash,
   fromHex,
+  type JsonValue,
   parseJson,
   payloadPlainHash,
   type Receipt,
@@ -17,6 +20,7 @@ import {
 } from "../../../src/ves/index.ts";
 import type { BenchObject } from "./bench-object.ts";
 import type { Part } from "./messages.ts";
+import { ORDER_SCHEMA } from "./order-schema.ts";
 
 /** One pass of a part over all events of the body. */
 type Pass = () => unknown;
@@ -38,12 +42,16 @@ export async function partsOf(
   const submission: Submission = submissionOf(parsed, BOOTSTRAP_ADMIN, config);
   const { stream, events, agentId } = submission;
   const context = contextOf(agentId, publicKey);
+  if (schemaProblem(ORDER_SCHEMA) !== undefined) throw new Error("the schema cannot be used");
+  const validatePayload = compileSchema(ORDER_SCHEMA);
   const checked: CheckedEvent[] = [];
   const receipts: Receipt[] = [];
   for (const event of events) {
     const one = await checkEvent(event, context);
     if (one.rejection !== null) throw new Error(one.rejection.message);
     checked.push(one);
+    const [problem] = validatePayload(event.envelope.payload as JsonValue, event.payloadText.length);
+    if (problem !== undefined) throw new Error(`${problem.path} ${problem.message}`);
     receipts.push(await receiptOf(one));
   }
   const { key } = config.receiptKeys.current;
@@ -64,6 +72,8 @@ export async function partsOf(
     eventSigningHash: () => events.map(({ envelope }) => eventSigningHash(envelope)),
     verifyEd25519: () =>
       inTurn(checked, ({ envelope, signingHash }) => verifyEd25519(publicKey, signingHash, envelope.agent_signature)),
+    validatePayload: () =>
+      events.map(({ envelope, payloadText }) => validatePayload(envelope.payload as JsonValue, payloadText.length)),
     rpc: () => object.take(checked),
     issueReceipt: () => inTurn(checked, receiptOf),
     sign: () => inTurn(checked, ({ signingHash }) => key.sign(signingHash)),
