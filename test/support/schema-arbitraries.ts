@@ -1,3 +1,4 @@
+/* oxlint-disable unicorn/no-thenable -- "then" is a keyword of JSON Schema */
 import fc from "fast-check";
 import type { Schema } from "../../src/event-schemas/schema.ts";
 import { schemaProblem } from "../../src/event-schemas/schema-problem.ts";
