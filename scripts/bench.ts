@@ -42,7 +42,8 @@ single runs. Where a whole Worker is measured its streams seal their events, as 
   C  The stream object alone: appendEvents against plain INSERTs of the same rows into the same schema, in workerd, in
      batches of 100. Also the rows written for each event, which is what an object is billed for.
   D  The cost of an append to a log of 1,000,000 events (100,000 with --quick) against one of 1,000.
-  E  Where the time of an event goes, part by part, and what the machine can do at best: commits, verifications.
+  E  Where the time of an event goes, part by part, and what the machine can do at best: commits, verifications. Also what
+     checking a payload against a registered schema takes.
   F  How long revoking a key takes while 8 callers push.
   G  How long the object takes to seal a batch of 1,024 events, and what that is of verifying their signatures.
   H  The object's time for the proof of a random event in a log of 1,000,000 (100,000 with --quick) and of one batch.

@@ -4,6 +4,7 @@ import type { JwtVerifier } from "./access/jwt.ts";
 import type { Network } from "./access/networks.ts";
 import { jwtVerifierOf } from "./access/token-issuers.ts";
 import { type ReceiptKeyring, receiptKeyring, type ReceiptKeySource } from "./ingest/receipt-keys.ts";
+import type { SchemaMode } from "./ingest/schema-mode.ts";
 import { ConfigError, readSettings } from "./settings.ts";
 
 /** Everything that a Worker's requests depend on, checked once per isolate. docs/configuration.md lists the variables. */
@@ -26,6 +27,7 @@ export interface Config {
   readonly maxBodyBytes: number;
   readonly maxEventsPerRequest: number;
   readonly maxPayloadBytes: number;
+  readonly schemaMode: SchemaMode;
   readonly requireSignedExecutionControls: boolean;
   readonly requireProofOfPossession: boolean;
 }
@@ -69,6 +71,7 @@ export async function readConfig(env: Readonly<Record<string, unknown>>): Promis
     maxBodyBytes: values.MAX_BODY_SIZE_BYTES,
     maxEventsPerRequest: values.MAX_EVENTS_PER_BATCH,
     maxPayloadBytes: values.MAX_EVENT_PAYLOAD_SIZE,
+    schemaMode: values.SCHEMA_VALIDATION_MODE,
     requireSignedExecutionControls: values.REQUIRE_SIGNED_EXECUTION_CONTROLS,
     requireProofOfPossession: values.REQUIRE_PROOF_OF_POSSESSION,
   };

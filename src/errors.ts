@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   STORE_IDS_TOO_MANY: { numericCode: 3016, status: 400 },
   RATE_LIMIT_INVALID: { numericCode: 3017, status: 400 },
   TENANT_ID_NOT_ALLOWED: { numericCode: 3018, status: 400 },
+  INVALID_SCHEMA: { numericCode: 3019, status: 400 },
   RESOURCE_NOT_FOUND: { numericCode: 4001, status: 404 },
   EVENT_NOT_FOUND: { numericCode: 4002, status: 404 },
   BATCH_NOT_FOUND: { numericCode: 4003, status: 404 },
@@ -32,9 +33,11 @@ export const ERROR_CODES = {
   API_KEY_NOT_FOUND: { numericCode: 4006, status: 404 },
   POLICY_NOT_FOUND: { numericCode: 4007, status: 404 },
   NOT_YET_SEALED: { numericCode: 4008, status: 404 },
+  SCHEMA_NOT_FOUND: { numericCode: 4009, status: 404 },
   ALREADY_EXISTS: { numericCode: 5004, status: 409 },
   LIMIT_REACHED: { numericCode: 5005, status: 409 },
   INTEGRITY_VIOLATION: { numericCode: 5006, status: 409 },
+  SCHEMA_INCOMPATIBLE: { numericCode: 5007, status: 409 },
   SIGNATURE_VERIFICATION_FAILED: { numericCode: 6002, status: 400 },
   INVALID_PUBLIC_KEY: { numericCode: 6003, status: 400 },
   INVARIANT_VIOLATION: { numericCode: 7002, status: 400 },
@@ -48,7 +51,7 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** One thing that is wrong with a request: which member, as a dotted path, and what was expected. */
+/** One thing that is wrong with a request: where, as a dotted path or within a schema as a JSON pointer, and what was expected. */
 export interface FieldProblem {
   readonly path: string;
   readonly message: string;

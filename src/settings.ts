@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Network, parseNetwork } from "./access/networks.ts";
 import { bytesField, timeField } from "./fields.ts";
+import { SCHEMA_MODES, schemaModeOf } from "./ingest/schema-mode.ts";
 import { MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
 
 /** Most events of one batch: whoever mirrors or restores it holds all of it in memory. */
@@ -92,6 +93,18 @@ const variables = z.object({
   MAX_EVENT_PAYLOAD_SIZE: integer(MAX_PAYLOAD_BYTES, 1, MAX_PAYLOAD_BYTES),
   SEAL_MAX_EVENTS: integer(DEFAULT_SEAL_LIMITS.maxEvents, 1, MAX_BATCH_EVENTS),
   SEAL_MAX_AGE_MS: integer(DEFAULT_SEAL_LIMITS.maxAgeMs, 100, 3_600_000),
+  SCHEMA_VALIDATION_MODE: z
+    .string()
+    .default("warn")
+    .transform((text, context) => {
+      const mode = schemaModeOf(text);
+      if (mode !== undefined) return mode;
+      context.addIssue({
+        code: "custom",
+        message: `expected ${SCHEMA_MODES.join(", ")} or another name of one of them`,
+      });
+      return z.NEVER;
+    }),
   REQUIRE_SIGNED_EXECUTION_CONTROLS: flag(false),
   REQUIRE_PROOF_OF_POSSESSION: flag(false),
 });

@@ -1,3 +1,5 @@
+import { installAll } from "../admin/install-schemas.ts";
+import { readCatalogue } from "../lib/catalogue.ts";
 import { call } from "../lib/client.ts";
 import { type Agents, registerAgents, registerAuditor, type Stream } from "./agents.ts";
 import { type Anchoring, verifyAnchors } from "./anchoring.ts";
@@ -6,7 +8,7 @@ import { flawedEvents } from "./flaws.ts";
 import { DAY } from "./happening.ts";
 import { orderHistory } from "./history.ts";
 import { type Outgoing, signDay } from "./outbox.ts";
-import type { Progress } from "../lib/progress.ts";
+import { type Progress, silentProgress } from "../lib/progress.ts";
 import { sealLog, verifyProofs } from "./proofs.ts";
 import { pushDay, type Pushed } from "./push.ts";
 import type { DemoServer } from "./server.ts";
@@ -29,6 +31,11 @@ export async function play(
   const agents = await registerAgents(server, stream);
   const auditor = await registerAuditor(server, stream);
   progress.done("Registered", "three agents with their keys, and an auditor who may only read");
+
+  progress.start("Install");
+  const entries = readCatalogue();
+  await installAll(server, { tenantId: stream.tenantId, entries, isDryRun: false }, silentProgress);
+  progress.done("Installed", `${counted(entries.length, "schema")}, which every event is checked against`);
 
   const start = yesterday();
   const planned = planDay(seed, start, events);

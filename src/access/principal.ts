@@ -77,6 +77,21 @@ export function requireBootstrapAdmin(principal: Principal): void {
   if (principal.tenantId !== null) throw forbidden("Bootstrap administrator required");
 }
 
+/**
+ * The tenant that a request is about: the caller's own, which it may name again but not exceed. The administrator of the
+ * whole deployment must name one, because whatever belongs to a tenant is in the tenant's own registry.
+ *
+ * @throws RequestError MISSING_REQUIRED_FIELD, INSUFFICIENT_PERMISSIONS
+ */
+export function tenantOf(principal: Principal, named: string | undefined): string {
+  if (principal.tenantId === null) {
+    if (named !== undefined) return named;
+    throw new RequestError("MISSING_REQUIRED_FIELD", "The bootstrap administrator must name the tenant");
+  }
+  if (named !== undefined && named !== principal.tenantId) throw forbidden("Tenant access denied");
+  return principal.tenantId;
+}
+
 export function forbidden(message: string): RequestError {
   return new RequestError("INSUFFICIENT_PERMISSIONS", message);
 }

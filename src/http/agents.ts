@@ -1,12 +1,11 @@
 import { z } from "zod";
-import { requireAgentOrAdmin } from "../access/principal.ts";
+import { requireAgentOrAdmin, tenantOf } from "../access/principal.ts";
 import { RequestError } from "../errors.ts";
 import type { ApiKeyRecord } from "../tenant/messages.ts";
 import { registryStub } from "../tenant/registry-client.ts";
-import { agentTenant, agentTenantQuery } from "./agent-tenant.ts";
 import { isActive, rateLimitOrNull } from "./api-key-json.ts";
 import { endpoint } from "./endpoint.ts";
-import { agentParams, uuidText } from "./schemas.ts";
+import { agentParams, ownTenantQuery, uuidText } from "./schemas.ts";
 
 /** What is known of an agent. */
 export const agentEndpoints = [
@@ -16,7 +15,7 @@ export const agentEndpoints = [
     tag: "API keys",
     summary: "What an agent may do, by the API key of it that was minted or revoked last",
     params: agentParams,
-    query: agentTenantQuery,
+    query: ownTenantQuery,
     response: z.object({
       agentId: uuidText,
       tenantId: uuidText,
@@ -28,7 +27,7 @@ export const agentEndpoints = [
     errors: [404],
     handle: async (c, { params, query }) => {
       const agentId = params.agent_id;
-      const tenantId = agentTenant(c.get("principal"), query.tenant_id);
+      const tenantId = tenantOf(c.get("principal"), query.tenant_id);
       requireAgentOrAdmin(c.get("principal"), tenantId, agentId);
       const keys = await registryStub(c.env, tenantId).apiKeys(agentId);
       const [key] = keys.toSorted((a, b) => changedAt(b) - changedAt(a));

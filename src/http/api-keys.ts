@@ -1,13 +1,12 @@
 import { z } from "zod";
 import { apiKeyHash, mintApiKey } from "../access/api-key.ts";
 import { grantableKey } from "../access/minting.ts";
-import { requireAgentOrAdmin } from "../access/principal.ts";
+import { requireAgentOrAdmin, tenantOf } from "../access/principal.ts";
 import { RequestError } from "../errors.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { MAX_API_KEYS_PER_AGENT } from "../tenant/registry.ts";
 import { timeField } from "../fields.ts";
 import { uuidField } from "../ves/index.ts";
-import { agentTenant, agentTenantQuery } from "./agent-tenant.ts";
 import {
   apiKeyJson,
   apiKeyResponse,
@@ -18,7 +17,7 @@ import {
   rateLimitOrNull,
 } from "./api-key-json.ts";
 import { endpoint } from "./endpoint.ts";
-import { agentParams, timeOrNull, timeText } from "./schemas.ts";
+import { agentParams, ownTenantQuery, timeOrNull, timeText } from "./schemas.ts";
 
 const minting = z
   .object({
@@ -65,7 +64,7 @@ export const apiKeyEndpoints = [
     errors: [409],
     handle: async (c, { params, body }) => {
       const caller = c.get("principal");
-      const tenantId = agentTenant(caller, body.tenantId ?? undefined);
+      const tenantId = tenantOf(caller, body.tenantId ?? undefined);
       requireAgentOrAdmin(caller, tenantId, params.agent_id);
       const wish = {
         admin: body.admin ?? null,
@@ -101,10 +100,10 @@ export const apiKeyEndpoints = [
     tag: "API keys",
     summary: "List the API keys of an agent",
     params: agentParams,
-    query: agentTenantQuery,
+    query: ownTenantQuery,
     response: keyList,
     handle: async (c, { params, query }) => {
-      const tenantId = agentTenant(c.get("principal"), query.tenant_id);
+      const tenantId = tenantOf(c.get("principal"), query.tenant_id);
       requireAgentOrAdmin(c.get("principal"), tenantId, params.agent_id);
       const keys = await registryStub(c.env, tenantId).apiKeys(params.agent_id);
       return { keys: keys.map((key) => apiKeyJson(key, Date.now())), count: keys.length };
@@ -123,11 +122,11 @@ export const apiKeyEndpoints = [
         .regex(/^[0-9a-f]{8,64}$/, "expected 8 to 64 lowercase hex digits")
         .describe("The beginning of the key's hash, as listed"),
     }),
-    query: agentTenantQuery,
+    query: ownTenantQuery,
     response: z.object({ success: z.literal(true), message: z.string() }),
     errors: [404, 409],
     handle: async (c, { params, query }) => {
-      const tenantId = agentTenant(c.get("principal"), query.tenant_id);
+      const tenantId = tenantOf(c.get("principal"), query.tenant_id);
       requireAgentOrAdmin(c.get("principal"), tenantId, params.agent_id);
       const result = await registryStub(c.env, tenantId).revokeApiKey(params.agent_id, params.key_prefix);
       if (result.kind === "not_found") {

@@ -28,6 +28,7 @@ import { openApiDocument } from "./openapi.ts";
 import { policyEndpoints } from "./policies.ts";
 import { proofEndpoints } from "./proofs.ts";
 import { restoreEndpoints } from "./restore.ts";
+import { schemaEndpoints } from "./event-schemas.ts";
 import { sequencerEndpoints } from "./sequencer.ts";
 import { streamEndpoints } from "./streams.ts";
 
@@ -46,6 +47,7 @@ export const endpoints: readonly Endpoint[] = [
   ...agentEndpoints,
   ...apiKeyEndpoints,
   ...policyEndpoints,
+  ...schemaEndpoints,
   ...cursorEndpoints,
   ...sequencerEndpoints,
   ...restoreEndpoints,

@@ -15,6 +15,11 @@ import {
 /** The stream that a read is about. */
 export const streamQuery = z.object({ tenant_id: uuidField, store_id: uuidField });
 
+/** The tenant of what a path names: left out, it is the credential's own. */
+export const ownTenantQuery = z.object({
+  tenant_id: uuidField.optional().describe("Needed from the bootstrap administrator, who belongs to no tenant"),
+});
+
 /** The agent that a path is about. */
 export const agentParams = z.object({ agent_id: uuidField });
 

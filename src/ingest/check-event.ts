@@ -14,6 +14,7 @@ import {
   VesError,
   ZERO_32,
 } from "../ves/index.ts";
+import type { SchemaGate } from "./schema-gate.ts";
 import type { SubmittedEvent } from "./submitted-event.ts";
 
 /** An event that names no key is tried with at most this many: 16 verifications are about 0.7 ms. */
@@ -22,6 +23,7 @@ const MAX_KEYS_TRIED = 16;
 /** What deciding about an event depends on beside the event. */
 export interface CheckContext {
   readonly agent: AgentSnapshot;
+  readonly schemas: SchemaGate;
   readonly requireVersion2: boolean;
   /** Milliseconds since the epoch: keys must be valid at this time. */
   readonly now: number;
@@ -29,7 +31,7 @@ export interface CheckContext {
 
 /**
  * Verifies one event in the protocol's order (VES 6.4): the envelope, its content, its key, its signature, its agent's
- * policy. The first thing wrong becomes its rejection.
+ * policy, its type's schema. The first thing wrong becomes its rejection.
  */
 export async function checkEvent(
   event: SubmittedEvent & { readonly payloadText: string },
@@ -57,7 +59,8 @@ export async function checkEvent(
   const problem =
     found ??
     (await keyOrSignatureProblem(envelope, signingHash, context)) ??
-    policyProblem(envelope, payloadText, context);
+    policyProblem(envelope, payloadText, context) ??
+    context.schemas.problem(envelope, payloadText);
   return { envelope: stored(envelope), payloadText, payloadIntact, signingHash, rejection: problem ?? null };
 }
 

@@ -2,9 +2,11 @@ import type { Config } from "../config.ts";
 import { frozen, RequestError, unavailable } from "../errors.ts";
 import type { AppendResult, CheckedEvent, EventOutcome } from "../stream/messages.ts";
 import { locationHint, streamStub } from "../stream/stream-client.ts";
-import { cachedAgent, ensureStore, loadAgent } from "../tenant/agent-directory.ts";
-import type { AgentSnapshot } from "../tenant/messages.ts";
+import { ensureStore } from "../tenant/agent-directory.ts";
+import type { CheckSnapshot } from "../tenant/messages.ts";
+import { cachedBasis, type CheckBasis, loadBasis } from "./check-basis.ts";
 import { checkEvent } from "./check-event.ts";
+import { eventTypesToCheck, SchemaGate, type SchemaWarning } from "./schema-gate.ts";
 import type { Submission } from "./submission.ts";
 
 /** What became of a submission: the stream's head after it, and each event as checked with its outcome. */
@@ -17,8 +19,8 @@ export interface Ingested {
 const MAX_ATTEMPTS = 5;
 
 /**
- * Verifies a submission and appends what passes. The stream has the last word on whether the keys it was verified with
- * are still the current ones; if not, they are read again.
+ * Verifies a submission and appends what passes. The stream has the last word on whether the keys and schemas it was
+ * verified with are still the current ones; if not, they are read again.
  *
  * @throws RequestError SERVICE_UNAVAILABLE when a part cannot be reached; the outcome is then resolved by repeating
  */
@@ -29,22 +31,23 @@ export async function ingest(
   cf: IncomingRequestCfProperties | undefined,
 ): Promise<Ingested> {
   const { stream, agentId } = submission;
-  const check = (agent: AgentSnapshot): Promise<CheckedEvent[]> => checkAll(submission, agent, config);
+  const eventTypes = eventTypesToCheck(submission.events, config.schemaMode);
+  const subject = { tenantId: stream.tenantId, agentId, eventTypes };
+  const check = (on: CheckBasis): Promise<Checked> => checkAll(submission, on, config);
 
-  let agent = cachedAgent(stream.tenantId, agentId);
-  let events: CheckedEvent[] = [];
-  if (agent !== undefined) events = await check(agent);
+  let basis = cachedBasis(subject);
+  let { events, warnings } = basis === undefined ? NOTHING_CHECKED : await check(basis);
   // What was registered or allowed a moment ago must count at once, so nobody is refused by an old copy.
-  if (agent === undefined || events.some(mayDependOnAge)) {
-    agent = await loadAgent(env, stream.tenantId, agentId);
-    events = await check(agent);
+  if (basis === undefined || events.some(mayDependOnAge)) {
+    basis = await loadBasis(env, subject);
+    ({ events, warnings } = await check(basis));
   }
   const hasSound = events.some(({ rejection }) => rejection === null);
   const isNewStore = hasSound && (await ensureStore(env, stream.tenantId, stream.storeId));
 
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const result = await append(env, submission, cf, {
-      registryVersion: agent.version,
+      registryVersion: basis.snapshot.version,
       receiptKeyVersion: config.receiptKeys.current.version,
       events,
       isNewStore,
@@ -53,13 +56,15 @@ export async function ingest(
     if (result.kind === "unavailable") throw unavailable(UNAVAILABLE[result.cause]);
     if (result.kind === "appended") {
       const outcomes = result.outcomes;
-      return { head: result.head, events: events.flatMap((event, i) => pair(event, outcomes[i])) };
+      const ingested = { head: result.head, events: events.flatMap((event, i) => pair(event, outcomes[i])) };
+      logWarnings(warnings, ingested, submission);
+      return ingested;
     }
-    const reread = await loadAgent(env, stream.tenantId, agentId);
-    if (!isSameExceptVersion(agent, reread)) events = await check(reread);
-    agent = reread;
+    const reread = await loadBasis(env, subject);
+    if (!isSameExceptVersion(basis.snapshot, reread.snapshot)) ({ events, warnings } = await check(reread));
+    basis = reread;
   }
-  throw unavailable("The tenant's keys change faster than this request can be verified: repeat it");
+  throw unavailable("The tenant's registry changes faster than this request can be verified: repeat it");
 }
 
 const UNAVAILABLE = {
@@ -70,24 +75,59 @@ const UNAVAILABLE = {
   queue_full: "The stream has more waiting than it can take: nothing was stored, repeat the request",
 } as const;
 
-async function checkAll({ events }: Submission, agent: AgentSnapshot, config: Config): Promise<CheckedEvent[]> {
-  const context = { agent, requireVersion2: config.requireSignedExecutionControls, now: Date.now() };
+interface Checked {
+  readonly events: readonly CheckedEvent[];
+  readonly warnings: readonly SchemaWarning[];
+}
+
+const NOTHING_CHECKED: Checked = { events: [], warnings: [] };
+
+async function checkAll({ events }: Submission, basis: CheckBasis, config: Config): Promise<Checked> {
+  const schemas = new SchemaGate(config.schemaMode, basis.schemas);
+  const context = {
+    agent: basis.snapshot,
+    schemas,
+    requireVersion2: config.requireSignedExecutionControls,
+    now: Date.now(),
+  };
   const checked: CheckedEvent[] = [];
   // One after the other: verification runs on this isolate's thread, so there is nothing to gain from overlapping it.
   for (const event of events) checked.push(await checkEvent(event, context));
-  return checked;
+  return { events: checked, warnings: schemas.warnings };
 }
 
 /** Whether a newer reading of the registry might decide otherwise about this event. */
 function mayDependOnAge({ rejection }: CheckedEvent): boolean {
-  return rejection !== null && /^(agent_key_invalid|invalid_signature|policy_violation)/.test(rejection.reason);
+  return (
+    rejection !== null &&
+    /^(agent_key_invalid|invalid_signature|policy_violation|schema_validation$)/.test(rejection.reason)
+  );
 }
 
-function isSameExceptVersion(a: AgentSnapshot, b: AgentSnapshot): boolean {
-  const text = ({ keys, policy }: AgentSnapshot): string =>
-    JSON.stringify([keys.map((key) => [key.keyId, key.validFrom, key.validTo, key.revokedAt]), policy]);
-  // A key's bytes never change under its id.
+function isSameExceptVersion(a: CheckSnapshot, b: CheckSnapshot): boolean {
+  const text = ({ keys, policy, schemas }: CheckSnapshot): string =>
+    JSON.stringify([
+      keys.map((key) => [key.keyId, key.validFrom, key.validTo, key.revokedAt]),
+      policy,
+      Array.from(schemas.values(), (ref) => ref?.schemaId ?? null),
+    ]);
+  // A key's bytes never change under its id, nor does what a schema says; the types are in the order of the question.
   return text(a) === text(b);
+}
+
+/** Events of a request that the log names of those which were accepted and do not match their schemas. */
+const LOGGED_WARNINGS = 5;
+
+/** One line for a request, for programs: how many were accepted so, and what is wrong with the first. */
+function logWarnings(warnings: readonly SchemaWarning[], { events }: Ingested, { stream, agentId }: Submission): void {
+  if (warnings.length === 0) return;
+  const accepted = new Set(
+    events.filter(({ outcome }) => outcome.kind === "accepted").map(({ event }) => event.envelope.event_id),
+  );
+  const told = warnings.filter(({ eventId }) => accepted.has(eventId));
+  if (told.length === 0) return;
+  const line = { warning: "schema_validation", ...stream, agentId, events: told.length };
+  console.error(JSON.stringify({ ...line, first: told.slice(0, LOGGED_WARNINGS) }));
 }
 
 async function append(

@@ -1,5 +1,6 @@
-import type { AgentSnapshot } from "./messages.ts";
+import type { AgentSnapshot, CheckSnapshot } from "./messages.ts";
 import { registryStub } from "./registry-client.ts";
+import { cachedSchemas, keepSchemas } from "./schema-directory.ts";
 
 /** What an isolate keeps of agents, in bytes as estimated by {@link sizeOf}: 16,000 agents with the usual one key. */
 const MAX_SNAPSHOT_BYTES = 8 * 1024 * 1024;
@@ -11,17 +12,31 @@ let snapshotBytes = 0;
 const knownStores = new Set<string>();
 
 /**
- * What this isolate last read of an agent, however long ago. That is safe for appends and for nothing else: a stream
- * accepts an append only if the version it was verified at is still the current one.
+ * What this isolate last read of an agent and of these event types' schemas, if it read them at one version, however long
+ * ago. That is safe for appends and for nothing else: a stream accepts an append only if the version it was verified at
+ * is still the current one.
  */
-export function cachedAgent(tenantId: string, agentId: string): AgentSnapshot | undefined {
-  return snapshots.get(`${tenantId}/${agentId}`);
+export function cachedSnapshot(
+  tenantId: string,
+  agentId: string,
+  eventTypes: readonly string[],
+): CheckSnapshot | undefined {
+  const agent = snapshots.get(`${tenantId}/${agentId}`);
+  const schemas = agent && cachedSchemas(tenantId, agent.version, eventTypes);
+  return schemas && { ...agent, schemas };
 }
 
-/** Reads an agent from its registry, and keeps it. */
-export async function loadAgent(env: Env, tenantId: string, agentId: string): Promise<AgentSnapshot> {
+/** Reads an agent and the schemas from their registry, and keeps them. */
+export async function loadSnapshot(
+  env: Env,
+  tenantId: string,
+  agentId: string,
+  eventTypes: readonly string[],
+): Promise<CheckSnapshot> {
   const key = `${tenantId}/${agentId}`;
-  const snapshot = await registryStub(env, tenantId).agent(agentId);
+  const loaded = await registryStub(env, tenantId).agent(agentId, eventTypes);
+  const { schemas, ...snapshot } = loaded;
+  keepSchemas(tenantId, snapshot.version, schemas);
   forget(key);
   snapshots.set(key, snapshot);
   snapshotBytes += sizeOf(snapshot);
@@ -29,7 +44,7 @@ export async function loadAgent(env: Env, tenantId: string, agentId: string): Pr
     if (snapshotBytes <= MAX_SNAPSHOT_BYTES) break;
     forget(oldest);
   }
-  return snapshot;
+  return loaded;
 }
 
 /** Whether the store was ever written to. */

@@ -1,3 +1,5 @@
+import type { ActiveSchemas } from "./schema-messages.ts";
+
 /** What the Workers and streams of a tenant say to its registry. Failures are results: errors lose their type across RPC. */
 
 /** A registered signing key. Times are milliseconds since the epoch. */
@@ -34,11 +36,16 @@ export interface AgentPolicy {
   readonly enabled: boolean;
 }
 
-/** Everything that verifying an agent's events needs, as of one registry version. */
+/** What the registry says of an agent, as of one version. */
 export interface AgentSnapshot {
   readonly version: number;
   readonly keys: readonly RegisteredKey[];
   readonly policy: AgentPolicy | null;
+}
+
+/** The same with the schemas of the event types that were asked for. */
+export interface CheckSnapshot extends AgentSnapshot {
+  readonly schemas: ActiveSchemas;
 }
 
 export interface Permissions {

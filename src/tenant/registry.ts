@@ -25,11 +25,11 @@ export const MAX_KEY_ID = 2 ** 32 - 1;
 /*
  * The registry of one tenant, written against a SqlStore. Reading one that was never written to writes nothing.
  *
- * Whatever decides if an event may be accepted (keys, policies) is under the version: each change of it raises the
- * version in the same transaction.
+ * Whatever decides if an event may be accepted (keys, policies, schemas) is under the version: each change of it raises
+ * the version in the same transaction.
  */
 
-/** Rises with every change of a key or policy; 0 for a registry that was never written to. */
+/** Rises with every change of a key, policy or schema; 0 for a registry that was never written to. */
 export function registryVersion(store: SqlStore): number {
   if (isEmptyStore(store)) return 0;
   return integer(store.exec("SELECT version FROM registry_state")[0]?.["version"]);
@@ -201,7 +201,8 @@ function nextFreeKeyId(taken: readonly number[]): number {
   return Array.from({ length: taken.length + 1 }, (_, index) => index + 1).find((id) => !taken.includes(id)) ?? next;
 }
 
-function raiseVersion(store: SqlStore): void {
+/** To be called in the transaction of every change of what may be accepted. */
+export function raiseVersion(store: SqlStore): void {
   store.exec("UPDATE registry_state SET version = version + 1");
 }
 

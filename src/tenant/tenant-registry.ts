@@ -7,9 +7,9 @@ import type { SqlStore } from "../storage/sql-store.ts";
 import { LEASE_MS } from "./lease.ts";
 import type {
   AgentPolicy,
-  AgentSnapshot,
   ApiKeyRecord,
   ApiKeyRevocation,
+  CheckSnapshot,
   KeyRegistration,
   KeyRegistrationResult,
   NewApiKey,
@@ -17,9 +17,11 @@ import type {
 } from "./messages.ts";
 import { RegistryUpkeep } from "./registry-upkeep.ts";
 import * as registry from "./registry.ts";
+import type { SchemaRecord, SchemaRegistration, SchemaRegistrationResult, SchemaStatus } from "./schema-messages.ts";
+import * as schemas from "./schemas.ts";
 
 /**
- * The registry of one tenant: a thin shell around registry.ts that adds the leases and the mirror. What is said here is on disk before
+ * The registry of one tenant: a thin shell around registry.ts and schemas.ts that adds the leases and the mirror. What is said here is on disk before
  * the answer leaves (the output gate).
  */
 export class TenantRegistry extends DurableObject<Env> {
@@ -58,8 +60,12 @@ export class TenantRegistry extends DurableObject<Env> {
     return registry.registryVersion(this.#store);
   }
 
-  agent(agentId: string): AgentSnapshot {
-    return registry.agentSnapshot(this.#store, agentId);
+  /** All that an agent's events of these types are checked against, as of one version. */
+  agent(agentId: string, eventTypes: readonly string[]): CheckSnapshot {
+    return {
+      ...registry.agentSnapshot(this.#store, agentId),
+      schemas: schemas.activeSchemas(this.#store, eventTypes),
+    };
   }
 
   keys(agentId?: string): RegisteredKey[] {
@@ -113,6 +119,52 @@ export class TenantRegistry extends DurableObject<Env> {
     return registry.revokeApiKey(this.#store, agentId, prefix, Date.now());
   }
 
+  /**
+   * Answers once no stream can accept an event that was checked against earlier schemas: within LEASE_MS. A repeated call
+   * waits too, as with a revocation.
+   */
+  async registerSchema(registration: SchemaRegistration): Promise<SchemaRegistrationResult> {
+    const before = registry.registryVersion(this.#store);
+    const identity = { schemaId: crypto.randomUUID(), now: Date.now() };
+    const result = schemas.registerSchema(this.#store, registration, identity);
+    if (result.kind === "registered") await this.#untilSchemasCount(before);
+    return result;
+  }
+
+  listSchemas(eventType?: string): SchemaRecord[] {
+    return schemas.listSchemas(this.#store, eventType);
+  }
+
+  schema(schemaId: string): SchemaRecord | null {
+    return schemas.findSchema(this.#store, schemaId);
+  }
+
+  /** A version of an event type's schema; the highest active one when none is named. */
+  schemaOf(eventType: string, version?: number): SchemaRecord | null {
+    if (version === undefined) return schemas.activeSchema(this.#store, eventType);
+    return schemas.schemaVersion(this.#store, eventType, version);
+  }
+
+  schemaTexts(schemaIds: readonly string[]): Map<string, string> {
+    return schemas.schemaTexts(this.#store, schemaIds);
+  }
+
+  /** Answers as {@link registerSchema} does. False: no such schema. */
+  async setSchemaStatus(schemaId: string, status: SchemaStatus): Promise<boolean> {
+    const before = registry.registryVersion(this.#store);
+    if (!schemas.setSchemaStatus(this.#store, schemaId, status, Date.now())) return false;
+    await this.#untilSchemasCount(before);
+    return true;
+  }
+
+  /** Answers as {@link registerSchema} does. False: no such schema. */
+  async deleteSchema(schemaId: string): Promise<boolean> {
+    const before = registry.registryVersion(this.#store);
+    if (!schemas.deleteSchema(this.#store, schemaId)) return false;
+    await this.#untilSchemasCount(before);
+    return true;
+  }
+
   hasStore(storeId: string): boolean {
     return registry.hasStore(this.#store, storeId);
   }
@@ -122,6 +174,12 @@ export class TenantRegistry extends DurableObject<Env> {
     const isNew = registry.addStore(this.#store, storeId, Date.now());
     this.#upkeep.schedule();
     return isNew;
+  }
+
+  /** @param before the version before the call, which a repeated one has not raised */
+  async #untilSchemasCount(before: number): Promise<void> {
+    if (registry.registryVersion(this.#store) !== before) this.#versionRaised();
+    await this.#untilOlderLeasesEnd();
   }
 
   /** Leases granted so far may be on an older version than the present one. */

@@ -5,7 +5,8 @@
  * - `duplicate_event_id`: the id stands for another event already
  * - `duplicate_command_id`: the command has had its effect already
  * - `unsupported_version`: neither 1 nor 2, or 1 where 2 is demanded
- * - `schema_validation: <member>`: a member breaks a rule of the envelope; without a member, a registered schema
+ * - `schema_validation: <member>`: a member breaks a rule of the envelope; without a member, the payload is not as the
+ *   schema registered for its type has it, or there must be one and is none
  * - `invalid_payload_hash`, `invalid_cipher_hash`: the content is not what was signed
  * - `agent_key_invalid: <why>`: the key cannot be used at the server's time
  * - `invalid_signature`: the signature does not verify, or its scheme is not served

@@ -19,6 +19,7 @@ describe("configuration", () => {
       maxBodyBytes: 10 * 1024 * 1024,
       maxEventsPerRequest: 1_000,
       maxPayloadBytes: 1024 * 1024,
+      schemaMode: "warn",
       requireSignedExecutionControls: false,
       requireProofOfPossession: false,
       isAuthRequired: true,
@@ -48,6 +49,10 @@ describe("configuration", () => {
     [{ VES_SEQUENCER_SIGNING_KEY: SEED, MAX_EVENTS_PER_BATCH: "many" }, /MAX_EVENTS_PER_BATCH/],
     [{ VES_SEQUENCER_SIGNING_KEY: SEED, MAX_EVENTS_PER_BATCH: "0" }, /MAX_EVENTS_PER_BATCH/],
     [{ VES_SEQUENCER_SIGNING_KEY: SEED, REQUIRE_PROOF_OF_POSSESSION: "maybe" }, /REQUIRE_PROOF_OF_POSSESSION/],
+    [
+      { VES_SEQUENCER_SIGNING_KEY: SEED, SCHEMA_VALIDATION_MODE: "yes" },
+      /SCHEMA_VALIDATION_MODE: expected disabled, warn, enforce, required or another name of one of them/,
+    ],
     [{ VES_SEQUENCER_SIGNING_KEY: SEED, VES_SEQUENCER_ID: "seq-1" }, /VES_SEQUENCER_ID/],
     [{ VES_SEQUENCER_SIGNING_KEY: SEED, VES_SEQUENCER_RETIRED_KEYS: "[" }, /VES_SEQUENCER_RETIRED_KEYS/],
     [{ VES_SEQUENCER_SIGNING_KEY: OTHER_SEED, VES_SEQUENCER_RETIRED_KEYS: RETIRED }, /VES_SEQUENCER_KEY_VERSION/],
@@ -133,6 +138,18 @@ describe("configuration", () => {
     const TRUST_PROXY_ALLOWLIST = "10.0.0.0/8";
     expect((await read({ TRUST_PROXY_ALLOWLIST })).trustedProxies).toEqual([]);
     expect((await read({ TRUST_PROXY_ALLOWLIST, TRUST_PROXY_HEADERS: "1" })).trustedProxies).toHaveLength(1);
+  });
+
+  test.each([
+    ["disabled", ["disabled", "off", "none", "false", "0"]],
+    ["warn", ["", "warn", "warnonly", "warn_only", "warning", " WARN "]],
+    ["enforce", ["enforce", "on", "true", "1"]],
+    ["required", ["required", "strict", "require"]],
+  ])("mode %s of schema validation: %j", async (mode, names) => {
+    for (const name of names) {
+      const config = await readConfig({ VES_SEQUENCER_SIGNING_KEY: SEED, SCHEMA_VALIDATION_MODE: name });
+      expect(config.schemaMode).toBe(mode);
+    }
   });
 
   test("receipts keep the key of their time, and the sequencer its id, when the key is rotated", async () => {

@@ -1,6 +1,9 @@
 import { BOOTSTRAP_ADMIN } from "../../../src/access/principal.ts";
+import { schemaProblem } from "../../../src/event-schemas/schema-problem.ts";
+import { compileSchema } from "../../../src/event-schemas/validator.ts";
 import { configOf } from "../../../src/config.ts";
 import { checkEvent, type CheckContext } from "../../../src/ingest/check-event.ts";
+import { SchemaGate } from "../../../src/ingest/schema-gate.ts";
 import { issueReceipt } from "../../../src/ingest/receipt.ts";
 import { type Submission, submissionOf, submissionSchema } from "../../../src/ingest/submission.ts";
 import type { CheckedEvent } from "../../../src/stream/messages.ts";
@@ -8,6 +11,7 @@ import {
   canonicalJson,
   eventSigningHash,
   fromHex,
+  type JsonValue,
   parseJson,
   payloadPlainHash,
   type Receipt,
@@ -16,6 +20,7 @@ import {
 } from "../../../src/ves/index.ts";
 import type { BenchObject } from "./bench-object.ts";
 import type { Part } from "./messages.ts";
+import { ORDER_SCHEMA } from "./order-schema.ts";
 
 /** One pass of a part over all events of the body. */
 type Pass = () => unknown;
@@ -37,12 +42,16 @@ export async function partsOf(
   const submission: Submission = submissionOf(parsed, BOOTSTRAP_ADMIN, config);
   const { stream, events, agentId } = submission;
   const context = contextOf(agentId, publicKey);
+  if (schemaProblem(ORDER_SCHEMA) !== undefined) throw new Error("the schema cannot be used");
+  const validatePayload = compileSchema(ORDER_SCHEMA);
   const checked: CheckedEvent[] = [];
   const receipts: Receipt[] = [];
   for (const event of events) {
     const one = await checkEvent(event, context);
     if (one.rejection !== null) throw new Error(one.rejection.message);
     checked.push(one);
+    const [problem] = validatePayload(event.envelope.payload as JsonValue, event.payloadText.length);
+    if (problem !== undefined) throw new Error(`${problem.path} ${problem.message}`);
     receipts.push(await receiptOf(one));
   }
   const { key } = config.receiptKeys.current;
@@ -63,6 +72,8 @@ export async function partsOf(
     eventSigningHash: () => events.map(({ envelope }) => eventSigningHash(envelope)),
     verifyEd25519: () =>
       inTurn(checked, ({ envelope, signingHash }) => verifyEd25519(publicKey, signingHash, envelope.agent_signature)),
+    validatePayload: () =>
+      events.map(({ envelope, payloadText }) => validatePayload(envelope.payload as JsonValue, payloadText.length)),
     rpc: () => object.take(checked),
     issueReceipt: () => inTurn(checked, receiptOf),
     sign: () => inTurn(checked, ({ signingHash }) => key.sign(signingHash)),
@@ -74,7 +85,8 @@ export type BenchStub = Pick<BenchObject, "take">;
 
 function contextOf(agentId: string, publicKey: Uint8Array): CheckContext {
   const key = { agentId, keyId: 1, publicKey, createdAt: 0, validFrom: null, validTo: null, revokedAt: null };
-  return { agent: { version: 1, keys: [key], policy: null }, requireVersion2: false, now: Date.now() };
+  const schemas = new SchemaGate("disabled", new Map());
+  return { agent: { version: 1, keys: [key], policy: null }, schemas, requireVersion2: false, now: Date.now() };
 }
 
 async function inTurn<Item>(items: readonly Item[], step: (item: Item) => Promise<unknown>): Promise<void> {

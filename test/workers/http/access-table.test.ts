@@ -64,6 +64,7 @@ const SERVED: Readonly<Record<Access, readonly Kind[]>> = {
   "store-write": [...WRITERS, "other agent", "token: read, write, other agent"],
   ingest: WRITERS,
   "tenant-read": [...READERS, ...OTHER_STORES],
+  "tenant-write": [...WRITERS, "other agent", "token: read, write, other agent", ...OTHER_STORES],
   "tenant-admin": ADMINS,
   "sealing-admin": ["admin", "bootstrap", "token: read, write, admin"],
   "own-agent": [...ADMINS, "reader", "writer", "other store", "token: read, write, agent"],

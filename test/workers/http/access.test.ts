@@ -169,7 +169,7 @@ describe("every route that is not public", () => {
     const routes = (await everyRoute(signer, crypto.randomUUID())).filter(({ access }) =>
       ["tenant-admin", "sealing-admin", "any-admin"].includes(access),
     );
-    expect(routes).toHaveLength(11);
+    expect(routes).toHaveLength(12);
     for (const { method, path, body, settings } of routes) {
       const reply = await call(method, path, { key, body, settings });
       expectError(reply, "INSUFFICIENT_PERMISSIONS", "Admin permission required");
@@ -198,6 +198,13 @@ describe("every route that is not public", () => {
     for (const path of ["/api/v1/ves/commitments", "/api/v1/commitments"]) {
       const body = { tenantId: signer.tenantId, storeId: signer.storeId, sequenceStart: 1, sequenceEnd: 1 };
       expectError(await call("POST", path, { key, body }), "INSUFFICIENT_PERMISSIONS", "Write permission required");
+    }
+    const isSchemaWrite = ({ method, template }: Route): boolean =>
+      (method === "POST" && template === "/api/v1/schemas") || method + template === "PUT/api/v1/schemas/{id}/status";
+    const schemas = (await everyRoute(signer, crypto.randomUUID())).filter(isSchemaWrite);
+    expect(schemas).toHaveLength(2);
+    for (const { method, path, body } of schemas) {
+      expectError(await call(method, path, { key, body }), "INSUFFICIENT_PERMISSIONS", "Write permission required");
     }
     await expectNothingStored(signer);
     expect((await call("GET", url("/api/v1/ves/head", streamQuery(signer)), { key })).status).toBe(200);
@@ -270,6 +277,10 @@ describe("unknown paths and methods", () => {
     ["POST", `/api/v1/agents/${crypto.randomUUID()}/policy`, "GET, PUT, HEAD"],
     ["POST", `/api/v1/ves/cursors/${crypto.randomUUID()}`, "GET, PUT, HEAD"],
     ["GET", "/api/v1/agent-keys/1", "DELETE"],
+    ["GET", "/api/v1/schemas/validate", "POST"],
+    ["PUT", "/api/v1/schemas", "POST, GET, HEAD"],
+    ["POST", `/api/v1/schemas/${crypto.randomUUID()}`, "GET, DELETE, HEAD"],
+    ["PUT", "/api/v1/schemas/event-type/status", "GET, HEAD"],
     ["OPTIONS", "/api/v1/ves/head", "GET, HEAD"],
   ])("405: %s %s", async (method, path, allow) => {
     const reply = await call(method, path);

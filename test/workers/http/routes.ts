@@ -9,6 +9,7 @@ export type Access =
   /** The same, and it must not be the credential of another agent. */
   | "ingest"
   | "tenant-read"
+  | "tenant-write"
   | "tenant-admin"
   /** Administrators who may write to the store too. */
   | "sealing-admin"
@@ -146,6 +147,46 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       body: { chainTxHash: "00".repeat(32), chainId: 1 },
     },
   ];
+  const unknown = crypto.randomUUID();
+  const schemas = "/api/v1/schemas";
+  const ofType = { path: `${schemas}/event-type/order.created`, template: `${schemas}/event-type/{event_type}` };
+  const eventSchemas: Route[] = [
+    get(schemas, schemas, tenant),
+    get(ofType.template, ofType.path, tenant),
+    get(`${ofType.template}/latest`, `${ofType.path}/latest`, tenant),
+    { ...get(`${schemas}/{id}`, `${schemas}/${unknown}`, tenant), status: 404 },
+    {
+      method: "POST",
+      template: schemas,
+      path: schemas,
+      access: "tenant-write",
+      status: 200,
+      body: { tenantId, eventType: "order.created", schemaJson: true },
+    },
+    {
+      method: "POST",
+      template: `${schemas}/validate`,
+      path: `${schemas}/validate`,
+      access: "tenant-read",
+      status: 200,
+      body: { tenantId, eventType: "order.created", payload: {} },
+    },
+    {
+      method: "PUT",
+      template: `${schemas}/{id}/status`,
+      path: url(`${schemas}/${unknown}/status`, tenant),
+      access: "tenant-write",
+      status: 404,
+      body: { status: "archived" },
+    },
+    {
+      method: "DELETE",
+      template: `${schemas}/{id}`,
+      path: url(`${schemas}/${unknown}`, tenant),
+      access: "tenant-admin",
+      status: 404,
+    },
+  ];
   const cursor = { template: "/api/v1/ves/cursors/{agent_id}", path: `/api/v1/ves/cursors/${agentId}` };
   return [
     ...families,
@@ -211,6 +252,7 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       status: 400,
       body: { tenantId, maxPayloadBytes: 0 },
     },
+    ...eventSchemas,
     { ...get(cursor.template, cursor.path), access: "own-cursor" },
     {
       method: "PUT",
