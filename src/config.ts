@@ -1,4 +1,5 @@
 import { apiKeyHash } from "./access/api-key.ts";
+import { payloadKeyrings, type PayloadKeyrings } from "./at-rest/payload-keyrings.ts";
 import { type ReceiptKeyring, receiptKeyring, type ReceiptKeySource } from "./ingest/receipt-keys.ts";
 import { ConfigError, readSettings } from "./settings.ts";
 
@@ -7,6 +8,7 @@ export interface Config {
   readonly bootstrapKeyHash: string | null;
   readonly apiKeyCacheMs: number;
   readonly receiptKeys: ReceiptKeyring;
+  readonly payloadKeys: PayloadKeyrings;
   readonly maxBodyBytes: number;
   readonly maxEventsPerRequest: number;
   readonly maxPayloadBytes: number;
@@ -41,6 +43,7 @@ export async function readConfig(env: Readonly<Record<string, unknown>>): Promis
     bootstrapKeyHash: bootstrapKey === undefined ? null : apiKeyHash(bootstrapKey),
     apiKeyCacheMs: values.API_KEY_CACHE_TTL_SECS * 1_000,
     receiptKeys: await receiptKeyring(current, retired, values.VES_SEQUENCER_ID),
+    payloadKeys: payloadKeyrings(values),
     maxBodyBytes: values.MAX_BODY_SIZE_BYTES,
     maxEventsPerRequest: values.MAX_EVENTS_PER_BATCH,
     maxPayloadBytes: values.MAX_EVENT_PAYLOAD_SIZE,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { payloadVariables } from "./at-rest/payload-variables.ts";
 import { bytesField, timeField } from "./fields.ts";
 import { MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
 
@@ -49,6 +50,7 @@ const variables = z.object({
     .pipe(retiredKeys),
   VES_SEQUENCER_ID: uuidField.optional(),
   BOOTSTRAP_ADMIN_API_KEY: z.string().min(1).optional(),
+  ...payloadVariables,
   API_KEY_CACHE_TTL_SECS: integer(15, 0, 3_600),
   MAX_BODY_SIZE_BYTES: integer(10 * 1024 * 1024, 1_024, 12 * 1024 * 1024),
   MAX_EVENTS_PER_BATCH: integer(1_000, 1, 2_000),

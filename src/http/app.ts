@@ -23,6 +23,7 @@ import { metricsEndpoints } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
 import { policyEndpoints } from "./policies.ts";
 import { proofEndpoints } from "./proofs.ts";
+import { reencryptEndpoints } from "./reencrypt.ts";
 import { restoreEndpoints } from "./restore.ts";
 import { sequencerEndpoints } from "./sequencer.ts";
 import { streamEndpoints } from "./streams.ts";
@@ -43,6 +44,7 @@ export const endpoints: readonly Endpoint[] = [
   ...cursorEndpoints,
   ...sequencerEndpoints,
   ...restoreEndpoints,
+  ...reencryptEndpoints,
   ...healthEndpoints,
   ...metricsEndpoints,
   ...legacyStreamEndpoints,

@@ -5,6 +5,7 @@ import { locationHint, streamStub } from "../stream/stream-client.ts";
 import { cachedAgent, ensureStore, loadAgent } from "../tenant/agent-directory.ts";
 import type { AgentSnapshot } from "../tenant/messages.ts";
 import { checkEvent } from "./check-event.ts";
+import { storableEvents } from "./storable-events.ts";
 import type { Submission } from "./submission.ts";
 
 /** What became of a submission: the stream's head after it, and each event as checked with its outcome. */
@@ -39,6 +40,8 @@ export async function ingest(
     agent = await loadAgent(env, stream.tenantId, agentId);
     events = await check(agent);
   }
+  const payloadKeys = config.payloadKeys(stream.tenantId);
+  let storable = await storableEvents(events, stream, payloadKeys);
   const hasSound = events.some(({ rejection }) => rejection === null);
   const isNewStore = hasSound && (await ensureStore(env, stream.tenantId, stream.storeId));
 
@@ -46,7 +49,7 @@ export async function ingest(
     const result = await append(env, submission, cf, {
       registryVersion: agent.version,
       receiptKeyVersion: config.receiptKeys.current.version,
-      events,
+      events: storable,
       isNewStore,
     });
     if (result.kind === "frozen") throw frozen(result.reason);
@@ -56,7 +59,10 @@ export async function ingest(
       return { head: result.head, events: events.flatMap((event, i) => pair(event, outcomes[i])) };
     }
     const reread = await loadAgent(env, stream.tenantId, agentId);
-    if (!isSameExceptVersion(agent, reread)) events = await check(reread);
+    if (!isSameExceptVersion(agent, reread)) {
+      events = await check(reread);
+      storable = await storableEvents(events, stream, payloadKeys);
+    }
     agent = reread;
   }
   throw unavailable("The tenant's keys change faster than this request can be verified: repeat it");

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { isEmptyStore } from "../../src/storage/migrate.ts";
 import type { SqlRow } from "../../src/storage/sql-store.ts";
 import { appendEvents } from "../../src/stream/append.ts";
-import type { CheckedEvent, EventOutcome } from "../../src/stream/messages.ts";
+import type { StorableEvent, EventOutcome } from "../../src/stream/messages.ts";
 import { readEntityHistory, readEvents, readHead } from "../../src/stream/read.ts";
 import { checkedEvent, uuid } from "../support/checked-events.ts";
 import { emptyModel, entityName, modelAppend } from "../support/log-model.ts";
@@ -11,7 +11,7 @@ import { nodeStore } from "../support/node-store.ts";
 
 const STREAM = { tenantId: uuid(0xa, 1), storeId: uuid(0xb, 1) };
 
-function append(store: ReturnType<typeof nodeStore>, ...events: CheckedEvent[]): string[] {
+function append(store: ReturnType<typeof nodeStore>, ...events: StorableEvent[]): string[] {
   return appendEvents(store, events, { sequencedAt: 1_000, receiptKeyVersion: 1 }).outcomes.map(word);
 }
 

@@ -52,6 +52,7 @@ export const PARTS = [
   "payloadPlainHash",
   "eventSigningHash",
   "verifyEd25519",
+  "encryptPayload",
   "rpc",
   "issueReceipt",
   "sign",

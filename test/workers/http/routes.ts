@@ -111,6 +111,13 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       isBootstrap: true,
       body: { tenantId, storeId },
     },
+    {
+      method: "POST",
+      template: "/api/v1/admin/streams/reencrypt",
+      path: "/api/v1/admin/streams/reencrypt",
+      isBootstrap: true,
+      body: { tenantId, storeId },
+    },
     ...posts,
     ...operations,
     ...anchors.map((route) => ({ ...route, settings: ANCHOR_AWAY })),

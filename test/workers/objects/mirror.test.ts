@@ -183,7 +183,7 @@ describe("sealing and mirroring", { timeout: 30_000 }, () => {
     const payload = '\u{1F600}\\"\u0000x'.repeat(100_000);
     const large = Array.from({ length: 8 }, (_, n) => ({
       ...event(stream, n + 1),
-      payloadText: JSON.stringify(payload),
+      payload: JSON.stringify(payload),
     }));
     expect(await stream.object.append(request(large))).toMatchObject({ kind: "appended", head: 8 });
     await commit(stream, 1, 2);
