@@ -2,7 +2,7 @@ import type { Migration } from "../migration.ts";
 
 /**
  * Lets a payload be encrypted under another key, or for the first time. Nothing else of an event ever changes: every other
- * column is compared, because a trigger on named columns would not see the number that is changed as `rowid`.
+ * column is compared, because a trigger on named columns would not see the number that is changed as `rowid`. Of an empty payload SQLite says that its beginning is NULL.
  */
 export const payloadKeys: Migration = {
   id: 4,
@@ -11,7 +11,7 @@ export const payloadKeys: Migration = {
     DROP TRIGGER events_are_never_changed;
 
     CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events
-    WHEN NOT (
+    WHEN (
       typeof(NEW.payload) = 'blob' AND substr(NEW.payload, 1, 4) = CAST('SSE2' AS BLOB)
       AND NEW.sequence_number IS OLD.sequence_number
       AND NEW.event_id IS OLD.event_id
@@ -36,7 +36,7 @@ export const payloadKeys: Migration = {
       AND NEW.signature_bundle IS OLD.signature_bundle
       AND NEW.command_id IS OLD.command_id
       AND NEW.base_version IS OLD.base_version
-    )
+    ) IS NOT TRUE
     BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
   `,
 };

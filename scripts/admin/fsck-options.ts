@@ -86,8 +86,8 @@ export function readStream(tenant: string | undefined, store: string | undefined
   return { tenantId: uuidOf("--tenant", tenant), storeId: uuidOf("--store", store) };
 }
 
-/** The message does not repeat the URL, because it may hold a password. */
-function readDatabaseUrl(text: string | undefined): string | null {
+/** Null when none is given. The message does not repeat the URL, because it may hold a password. @throws UsageError */
+export function readDatabaseUrl(text: string | undefined): string | null {
   if (text === undefined || /^postgres(?:ql)?:$/.test(URL.parse(text)?.protocol ?? "")) return text ?? null;
   throw new UsageError("The database's URL must be of the form postgres://user:password@host:port/database.");
 }

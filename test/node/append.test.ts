@@ -147,6 +147,7 @@ describe("append", () => {
     append(store, checkedEvent({ eventId: uuid(1, 1) }), checkedEvent({ eventId: uuid(1, 2) }));
     expect(() => store.exec("DELETE FROM events WHERE sequence_number = 2")).toThrow("append-only");
     expect(() => store.exec("UPDATE events SET created_at = '' WHERE sequence_number = 2")).toThrow("append-only");
+    expect(() => store.exec("UPDATE events SET payload = '{}' WHERE sequence_number = 2")).toThrow("append-only");
     const [row] = store.exec("SELECT * FROM events WHERE sequence_number = 2");
     const insert = (change: SqlRow): unknown[] => {
       const copy = { ...row, ...change };
@@ -158,5 +159,29 @@ describe("append", () => {
     expect(() => insert({ sequence_number: 3 })).toThrow("UNIQUE");
     expect(() => insert({ sequence_number: 0, event_id: new Uint8Array(16) })).toThrow("CHECK");
     expect(insert({ sequence_number: 3, event_id: new Uint8Array(16) })).toEqual([]);
+  });
+
+  test("the storage lets a payload be encrypted, once and again, and nothing be changed with it", () => {
+    const store = nodeStore();
+    append(store, checkedEvent({ eventId: uuid(1, 1) }));
+    const [row = {}] = store.exec("SELECT * FROM events");
+    const set = (assignments: string): unknown[] => store.exec(`UPDATE events SET ${assignments}`);
+    const encrypted = "payload = CAST('SSE2' || hex(randomblob(8)) AS BLOB)";
+    expect(set(encrypted)).toEqual([]);
+    expect(set(encrypted)).toEqual([]);
+    for (const payload of ["'SSE2'", "CAST('SSE1' AS BLOB)", "zeroblob(0)", "'{}'"]) {
+      expect(() => set(`payload = ${payload}`)).toThrow("append-only");
+    }
+    const columns = Object.keys(row).filter((column) => column !== "payload");
+    expect(columns.length).toBeGreaterThan(20);
+    for (const column of [...columns, "rowid"]) {
+      const isText = typeof row[column] === "string";
+      const isBytes = row[column] instanceof Uint8Array;
+      const isNullable = ["payload_cipher_hash", "command_id"].includes(column);
+      const other = isText || column === "signature_bundle" ? "'x'" : isBytes || isNullable ? "x'00'" : "99";
+      expect(() => set(`${encrypted}, ${column} = ${other}`), column).toThrow("append-only");
+    }
+    const [after = {}] = store.exec("SELECT * FROM events");
+    expect({ ...after, payload: null }).toEqual({ ...row, payload: null });
   });
 });
