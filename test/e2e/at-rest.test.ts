@@ -17,6 +17,7 @@ import {
   type ServerProcess,
   startServer,
   tempDir,
+  waitUntil,
 } from "./support/processes.ts";
 
 const [OLD, NEW, THIRD] = [PAYLOAD_KEY, "22".repeat(32), "33".repeat(32)];
@@ -53,6 +54,9 @@ async function serve(variables: Variables, isFirst = false): Promise<void> {
   });
   if (isFirst) await registerKey(server, signer);
 }
+
+/** Waits until the server's log says it. */
+const logged = (text: string): Promise<void> => waitUntil(() => server.errors().includes(text), 5_000, `logs: ${text}`);
 
 const ofStream = (): string => `tenant_id=${signer.tenantId}&store_id=${signer.storeId}`;
 const run = (command: string, ...more: string[]): Promise<Outcome> =>
@@ -130,7 +134,7 @@ describe("what lies on disk", () => {
 
     await serve({});
     await expect(readAll(server)).rejects.toMatchObject({ status: 503, code: "PAYLOAD_UNREADABLE" });
-    expect(server.errors()).toContain("stored unencrypted, which PAYLOAD_ENCRYPTION_MODE required does not read");
+    await logged("stored unencrypted, which PAYLOAD_ENCRYPTION_MODE required does not read");
 
     await serve({ PAYLOAD_ENCRYPTION_MODE: "optional" });
     expect(await readAll(server)).toEqual(events);
@@ -215,7 +219,7 @@ describe("changing the key", () => {
       code: "PAYLOAD_UNREADABLE",
       detail: "The payload of event 1 cannot be decrypted; the server's log says why",
     });
-    expect(server.errors()).toContain(`encrypted under key ${id}, which is not configured`);
+    await logged(`encrypted under key ${id}, which is not configured`);
     expect(server.errors()).not.toContain(THIRD);
     const [first] = acknowledged;
     const { merkleProof, ...receipt } = await call<Receipt & { merkleProof?: unknown }>(

@@ -231,6 +231,7 @@ describe("what somebody changes in the database is found", () => {
       [
         "database numbers #66",
         "database numbers #null",
+        "database payload_hashes #66",
         "database signing_hashes #66",
         "database signatures #66",
         "database entity_versions #66 entity_version",
