@@ -25,8 +25,8 @@ export function payloadKeyrings(settings: PayloadSettings): PayloadKeyrings {
   const seeds = settings.PAYLOAD_ENCRYPTION_KEYS ?? (single === undefined ? [] : [single]);
   if (mode !== "disabled" && seeds.length === 0) {
     throw new ConfigError(
-      `wrong configuration: payloads are encrypted at rest, as PAYLOAD_ENCRYPTION_MODE says (${mode}), and there is no key: ` +
-        "set PAYLOAD_ENCRYPTION_KEY to 32 random bytes as hex (openssl rand -hex 32)",
+      "wrong configuration: PAYLOAD_ENCRYPTION_KEY: there is none, and payloads are to be encrypted at rest " +
+        `(PAYLOAD_ENCRYPTION_MODE is ${mode}): set it to 32 random bytes in hex, as openssl rand -hex 32 makes them`,
     );
   }
   const defaults = seeds.map(payloadKey);
