@@ -67,10 +67,10 @@ export class Refusal extends Error {
 }
 
 /** @returns null when help is asked for. @throws UsageError, SourceError */
-export async function readWalkOptions<const More extends Record<string, { readonly type: "boolean" }>>(
+export async function readWalkOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  more: More,
+  more: Readonly<Record<string, { readonly type: "boolean" }>>,
 ): Promise<(WalkOptions & { readonly flags: ReadonlySet<string> }) | null> {
   const values = parseOptions(args, {
     url: { type: "string" },

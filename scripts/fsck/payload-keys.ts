@@ -22,7 +22,8 @@ export function readPayloadKeys(
   // Reads whatever there is and encrypts nothing, so that keys of tenants alone will do.
   const parsed = z.object(payloadVariables).safeParse({ ...values, PAYLOAD_ENCRYPTION_MODE: "disabled" });
   if (parsed.success) return payloadKeyrings(parsed.data);
-  const [{ path = [], message = "" } = {}] = parsed.error.issues;
-  const name = given !== undefined && path[0] === "PAYLOAD_ENCRYPTION_KEYS" ? "--encryption-key" : path.join(".");
-  throw new UsageError(`${name}: ${message}.`);
+  const [issue] = parsed.error.issues;
+  const isOption = given !== undefined && issue?.path[0] === "PAYLOAD_ENCRYPTION_KEYS";
+  const name = isOption ? "--encryption-key" : (issue?.path.join(".") ?? "");
+  throw new UsageError(`${name}: ${issue?.message ?? ""}.`);
 }

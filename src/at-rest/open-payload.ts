@@ -30,14 +30,13 @@ export async function openPayload(
   return text === null ? { kind: "altered" } : { kind: "opened", text };
 }
 
+const TEXT_REFUSED =
+  "its payload is stored unencrypted, which PAYLOAD_ENCRYPTION_MODE required does not read: set it to optional and run npm run admin -- reencrypt";
+
 /** What is wrong and what would help, as a clause for operators. */
 export function payloadProblemText(problem: PayloadProblem): string {
-  switch (problem.kind) {
-    case "missing_key":
-      return `its payload is encrypted under key ${problem.keyId}, which is not configured`;
-    case "altered":
-      return "its payload is not what was encrypted for it";
-    case "text":
-      return "its payload is stored unencrypted, which PAYLOAD_ENCRYPTION_MODE required does not read: set it to optional and run npm run admin -- reencrypt";
+  if (problem.kind === "missing_key") {
+    return `its payload is encrypted under key ${problem.keyId}, which is not configured`;
   }
+  return problem.kind === "altered" ? "its payload is not what was encrypted for it" : TEXT_REFUSED;
 }

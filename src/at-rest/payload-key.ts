@@ -41,8 +41,8 @@ export function payloadKey(bytes: Uint8Array): PayloadKey {
 }
 
 async function deriveStreamKey(bytes: Uint8Array, { tenantId, storeId }: StreamRef): Promise<CryptoKey> {
-  const base = await crypto.subtle.importKey("raw", bytes as BufferSource, "HKDF", false, ["deriveKey"]);
+  const base = await crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveKey"]);
   const info = concat(STREAM_KEY_DOMAIN, uuidBytes(tenantId), uuidBytes(storeId));
-  const parameters = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info: info as BufferSource };
+  const parameters = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info };
   return crypto.subtle.deriveKey(parameters, base, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { requireBootstrapAdmin } from "../access/principal.ts";
 import { payloadProblemText } from "../at-rest/open-payload.ts";
 import { RequestError, unavailable, unreadable } from "../errors.ts";
-import type { PayloadCounts } from "../stream/messages.ts";
+import type { PayloadCounts, ReencryptResult } from "../stream/messages.ts";
 import { uuidField } from "../ves/index.ts";
 import { endpoint } from "./endpoint.ts";
 import { existingStream } from "./stream-reads.ts";
@@ -47,31 +47,28 @@ safe. Nothing of an event but the encryption of its payload changes. With \`dryR
         );
       }
       const result = await stream.reencrypt(request);
-      switch (result.kind) {
-        case "no_key":
-          throw new RequestError(
-            "INVARIANT_VIOLATION",
-            "PAYLOAD_ENCRYPTION_MODE is disabled: there is no key to encrypt under",
-          );
-        case "unreadable": {
-          const why = payloadProblemText(result.problem);
-          const message = `Event ${result.sequenceNumber} cannot be encrypted under another key: ${why}`;
-          throw unreadable(message, result.sequenceNumber);
-        }
-        case "unreachable":
-          throw unavailable(`${result.reason}: repeat the request`);
-        case "piece":
-          return {
-            current_key: result.currentKeyId,
-            next_sequence: result.nextSequence,
-            head_sequence: result.head,
-            object: countsJson(result.object),
-            database: result.database && countsJson(result.database),
-          };
-      }
+      if (result.kind !== "piece") throw errorOf(result);
+      return {
+        current_key: result.currentKeyId,
+        next_sequence: result.nextSequence,
+        head_sequence: result.head,
+        object: countsJson(result.object),
+        database: result.database && countsJson(result.database),
+      };
     },
   }),
 ];
+
+function errorOf(result: Exclude<ReencryptResult, { kind: "piece" }>): RequestError {
+  if (result.kind === "no_key") {
+    const message = "PAYLOAD_ENCRYPTION_MODE is disabled: there is no key to encrypt under";
+    return new RequestError("INVARIANT_VIOLATION", message);
+  }
+  if (result.kind === "unreachable") return unavailable(`${result.reason}: repeat the request`);
+  const { sequenceNumber, problem } = result;
+  const why = payloadProblemText(problem);
+  return unreadable(`Event ${sequenceNumber} cannot be encrypted under another key: ${why}`, sequenceNumber);
+}
 
 function countsJson({ byKey, reencrypted }: PayloadCounts): z.output<typeof counts> {
   return { by_key: { ...byKey }, reencrypted };
