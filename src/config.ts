@@ -3,6 +3,7 @@ import { checkAccessSettings } from "./access/check-settings.ts";
 import type { JwtVerifier } from "./access/jwt.ts";
 import type { Network } from "./access/networks.ts";
 import { jwtVerifierOf } from "./access/token-issuers.ts";
+import { payloadKeyrings, type PayloadKeyrings } from "./at-rest/payload-keyrings.ts";
 import { type ReceiptKeyring, receiptKeyring, type ReceiptKeySource } from "./ingest/receipt-keys.ts";
 import type { SchemaMode } from "./ingest/schema-mode.ts";
 import { ConfigError, readSettings } from "./settings.ts";
@@ -24,6 +25,7 @@ export interface Config {
   /** Whose pages may call this server, `*` for all; null: nobody's. */
   readonly corsOrigins: readonly string[] | null;
   readonly receiptKeys: ReceiptKeyring;
+  readonly payloadKeys: PayloadKeyrings;
   readonly maxBodyBytes: number;
   readonly maxEventsPerRequest: number;
   readonly maxPayloadBytes: number;
@@ -68,6 +70,7 @@ export async function readConfig(env: Readonly<Record<string, unknown>>): Promis
     adminNetworks: values.ADMIN_IP_ALLOWLIST ?? null,
     corsOrigins: values.CORS_ALLOW_ORIGINS ?? null,
     receiptKeys: await receiptKeyring(current, retired, values.VES_SEQUENCER_ID),
+    payloadKeys: payloadKeyrings(values),
     maxBodyBytes: values.MAX_BODY_SIZE_BYTES,
     maxEventsPerRequest: values.MAX_EVENTS_PER_BATCH,
     maxPayloadBytes: values.MAX_EVENT_PAYLOAD_SIZE,

@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   INVARIANT_VIOLATION: { numericCode: 7002, status: 400 },
   SERVICE_UNAVAILABLE: { numericCode: 8002, status: 503 },
   STREAM_FROZEN: { numericCode: 8004, status: 503 },
+  PAYLOAD_UNREADABLE: { numericCode: 8006, status: 503 },
   INTERNAL_ERROR: { numericCode: 8999, status: 500 },
   ANCHOR_NOT_CONFIGURED: { numericCode: 9001, status: 503 },
   ANCHOR_FAILED: { numericCode: 9002, status: 500 },
@@ -84,6 +85,14 @@ export class RequestError extends Error {
 /** The outcome of a call is unknown or it did nothing; either way repeating it is safe. */
 export function unavailable(message: string): RequestError {
   return new RequestError("SERVICE_UNAVAILABLE", message, { retryAfter: 1 });
+}
+
+/** A payload cannot be decrypted, which an operator has to see to; everything that needs no payload goes on. */
+export function unreadable(message: string, sequenceNumber: number): RequestError {
+  return new RequestError("PAYLOAD_UNREADABLE", message, {
+    details: { sequence_number: sequenceNumber },
+    retryAfter: 60,
+  });
 }
 
 /** The stream takes no writes until an operator has resolved what it found. */

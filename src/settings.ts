@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Network, parseNetwork } from "./access/networks.ts";
+import { payloadVariables } from "./at-rest/payload-variables.ts";
 import { bytesField, timeField } from "./fields.ts";
 import { SCHEMA_MODES, schemaModeOf } from "./ingest/schema-mode.ts";
 import { MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
@@ -74,6 +75,7 @@ const variables = z.object({
   AUTH_MODE: z.enum(["required", "disabled"]).default("required"),
   ALLOW_AUTH_DISABLED: flag(false),
   BOOTSTRAP_ADMIN_API_KEY: z.string().min(1).optional(),
+  ...payloadVariables,
   API_KEY_CACHE_TTL_SECS: integer(15, 0, 3_600),
   JWT_SECRET: z.string().min(1).optional(),
   JWT_JWKS_JSON: json("a JSON Web Key Set").optional(),

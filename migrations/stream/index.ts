@@ -2,6 +2,7 @@ import type { Migration } from "../migration.ts";
 import { log } from "./0001_log.ts";
 import { batches } from "./0002_batches.ts";
 import { anchors } from "./0003_anchors.ts";
+import { payloadKeys } from "./0004_payload_keys.ts";
 
 /** Schema of a StreamSequencer object, in order of application. */
-export const streamMigrations: readonly Migration[] = [log, batches, anchors];
+export const streamMigrations: readonly Migration[] = [log, batches, anchors, payloadKeys];

@@ -2,8 +2,10 @@ import type { Command } from "./command.ts";
 import { contract } from "./contract.ts";
 import { fsck } from "./fsck.ts";
 import { installSchemas } from "./install-schemas.ts";
+import { keysInUse } from "./keys-in-use.ts";
 import { migrate } from "./migrate.ts";
 import { reanchor } from "./reanchor.ts";
+import { reencrypt } from "./reencrypt.ts";
 import { restore } from "./restore.ts";
 
 /** The commands of `npm run admin`, by the name that they are called by. */
@@ -11,6 +13,8 @@ export const commands: Readonly<Record<string, Command>> = {
   migrate,
   fsck,
   restore,
+  reencrypt,
+  "keys-in-use": keysInUse,
   reanchor,
   contract,
   "install-schemas": installSchemas,

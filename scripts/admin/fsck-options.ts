@@ -1,5 +1,7 @@
+import type { PayloadKeyrings } from "../../src/at-rest/payload-keyrings.ts";
 import type { StreamRef } from "../../src/stream/stream-ref.ts";
 import { parseUuid } from "../../src/ves/index.ts";
+import { readPayloadKeys } from "../fsck/payload-keys.ts";
 import type { Server } from "../lib/client.ts";
 import { parseOptions, serverUrl, UsageError } from "../lib/usage.ts";
 
@@ -11,6 +13,9 @@ roots and receipts. With both of them, also whether the database holds exactly w
   --url URL            the sequencer; SEQUENCER_URL
   --api-key KEY        a key that may read the stream and the tenant's agent keys; SEQUENCER_API_KEY
   --database-url URL   the database; DATABASE_URL
+  --encryption-key KEY what payloads in the database are encrypted under, or several with commas between; otherwise
+                       the environment's PAYLOAD_ENCRYPTION_KEY, _KEYS and _KEYS_BY_TENANT. Without a key, the
+                       content of encrypted payloads is not checked, and everything else is
   --tenant ID          one stream only: its tenant
   --store ID           and its store
   --receipts all|none  whether to ask for every event's receipt and check it; all when not given
@@ -27,6 +32,8 @@ export interface FsckOptions {
   /** Null: all that the database knows of. */
   readonly stream: StreamRef | null;
   readonly receipts: boolean;
+  /** Null: encrypted payloads are not looked at. */
+  readonly payloadKeys: PayloadKeyrings | null;
   readonly json: boolean;
 }
 
@@ -39,6 +46,7 @@ export function readFsckOptions(
     url: { type: "string" },
     "api-key": { type: "string" },
     "database-url": { type: "string" },
+    "encryption-key": { type: "string" },
     tenant: { type: "string" },
     store: { type: "string" },
     receipts: { type: "string" },
@@ -53,7 +61,9 @@ export function readFsckOptions(
   if (stream === null && databaseUrl === null) {
     throw new UsageError("Only the database knows all streams: give --tenant and --store, or --database-url.");
   }
-  return { server, databaseUrl, stream, receipts: readReceipts(values.receipts), json: values.json ?? false };
+  const receipts = readReceipts(values.receipts);
+  const payloadKeys = readPayloadKeys(values["encryption-key"], env);
+  return { server, databaseUrl, stream, receipts, payloadKeys, json: values.json ?? false };
 }
 
 /** Null when no URL is given. @throws UsageError */
@@ -76,8 +86,8 @@ export function readStream(tenant: string | undefined, store: string | undefined
   return { tenantId: uuidOf("--tenant", tenant), storeId: uuidOf("--store", store) };
 }
 
-/** The message does not repeat the URL, because it may hold a password. */
-function readDatabaseUrl(text: string | undefined): string | null {
+/** Null when none is given. The message does not repeat the URL, because it may hold a password. @throws UsageError */
+export function readDatabaseUrl(text: string | undefined): string | null {
   if (text === undefined || /^postgres(?:ql)?:$/.test(URL.parse(text)?.protocol ?? "")) return text ?? null;
   throw new UsageError("The database's URL must be of the form postgres://user:password@host:port/database.");
 }

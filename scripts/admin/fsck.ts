@@ -69,12 +69,12 @@ async function checkStreams(options: FsckOptions, client: Client | null, progres
 
 async function checkOne(
   stream: StreamRef,
-  { server, receipts }: FsckOptions,
+  { server, receipts, payloadKeys }: FsckOptions,
   client: Client | null,
   progress: Progress,
 ): Promise<StreamReport> {
   // The mirror first: what it holds at this moment, the log holds at any later one.
-  const database = client === null ? null : await openPostgresSource(client, stream);
+  const database = client === null ? null : await openPostgresSource(client, stream, payloadKeys);
   const log = server === null ? null : await openHttpSource(server, stream, { receipts });
   progress.startEvents("Check", (log?.head.headSequence ?? 0) + (database?.head.headSequence ?? 0));
   return checkStream(stream, { log, database }, Date.now(), progress.advance);

@@ -59,6 +59,7 @@ export async function checkStream(
     const pages = checked(source)[Symbol.asyncIterator]();
     while ((await pages.next()).done !== true);
   }
+  warnings.push(...unreadWarnings(tallies.database));
   const read = [log, database].filter((source) => source !== null).map(({ name }): Tallies => tallies[name]);
   const leading = read[0];
   return {
@@ -69,6 +70,14 @@ export async function checkStream(
     tallies: read.flatMap((of) => CHECKS.map((check) => of[check])),
     warnings,
   };
+}
+
+/** Payloads that nobody has looked at: only a database holds encrypted ones. */
+function unreadWarnings({ unread }: Tallies): string[] {
+  return Array.from(unread, ([keyId, events]) => {
+    const what = events === 1 ? "1 payload" : `${events} payloads`;
+    return `The content of ${what} in the database was not checked: encrypted under key ${keyId}, which was not given.`;
+  });
 }
 
 /** Differences of all checks together. */

@@ -104,7 +104,7 @@ function eventMembers({ envelope, ...event }: CheckedEvent): Members {
     event_type: envelope.event_type,
     created_at: envelope.created_at,
     payload_kind: envelope.payload_kind,
-    payload: event.payloadText,
+    payload: typeof event.payloadText === "string" ? event.payloadText : undefined,
     payload_plain_hash: toHex(envelope.payload_plain_hash),
     payload_cipher_hash: toHex(envelope.payload_cipher_hash),
     event_signing_hash: hexOrNull(event.signingHash ?? event.derivedHash),

@@ -17,7 +17,7 @@ import {
 } from "../../src/ves/index.ts";
 import { newIdIndex } from "./id-index.ts";
 import { type AgentKeys, agentKeyName, type LoggedEvent } from "./log-source.ts";
-import { differ, type Tallies } from "./tally.ts";
+import { differ, noteMissingKey, type Tallies } from "./tally.ts";
 
 /** What follows from an event and those before it. */
 export interface DerivedFacts {
@@ -135,7 +135,16 @@ async function signatureProblem(
 
 function checkPayload(event: LoggedEvent, tallies: Tallies): void {
   const { envelope, payloadText, sequenceNumber } = event;
+  if (typeof payloadText !== "string" && payloadText.kind === "missing_key") {
+    noteMissingKey(tallies, payloadText.keyId);
+    return;
+  }
   tallies.payload_hashes.checked++;
+  if (typeof payloadText !== "string") {
+    const expected = "what was encrypted for this event";
+    differ(tallies.payload_hashes, sequenceNumber, expected, "bytes that do not decrypt");
+    return;
+  }
   if (envelope.payload_kind === 1) {
     const problem = encryptedProblem(envelope, payloadText);
     if (problem !== undefined) {

@@ -1,3 +1,4 @@
+import type { PayloadProblem } from "../../src/at-rest/open-payload.ts";
 import type { StreamRef } from "../../src/stream/stream-ref.ts";
 import type { Envelope, Receipt } from "../../src/ves/index.ts";
 
@@ -16,7 +17,7 @@ export interface LoggedEvent {
   readonly sequencedAt: string;
   readonly envelope: Omit<Envelope, "payload" | "payload_encrypted">;
   /** Canonical JSON of the payload, or of the encrypted payload when `payload_kind` is 1. */
-  readonly payloadText: string;
+  readonly payloadText: string | PayloadProblem;
   readonly receipt: Receipt | null;
   readonly receiptKeyVersion: number | null;
   /** The version that the event gave its entity. */

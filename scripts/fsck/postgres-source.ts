@@ -1,4 +1,6 @@
 import type { Client } from "pg";
+import { openPayload } from "../../src/at-rest/open-payload.ts";
+import type { PayloadKeyring, PayloadKeyrings } from "../../src/at-rest/payload-keyrings.ts";
 import type { StreamRef } from "../../src/stream/stream-ref.ts";
 import { type Envelope, type SignatureBundle, toRfc3339Offset, ZERO_32 } from "../../src/ves/index.ts";
 import {
@@ -11,6 +13,9 @@ import {
   SourceError,
 } from "./log-source.ts";
 
+/** Text is read as it is, and what is encrypted is not. */
+const NO_KEYS: PayloadKeyring = { current: null, keys: new Map(), readsText: true };
+
 /** Rows asked for at a time, and bytes of payload among them, so that a page fits in memory. */
 const EVENTS_PER_PAGE = 1_000;
 const PAGE_BYTES = 8 * 1024 * 1024;
@@ -19,8 +24,9 @@ const BATCHES_PER_PAGE = 1_000;
 /** Payloads can be 1 MiB each: the page ends before the row with which they would be too many, but has one. */
 const EVENTS = `
   SELECT * FROM (
-    SELECT *, sum(octet_length(payload)) OVER (ORDER BY sequence_number) - octet_length(payload) AS bytes_before
-      FROM (SELECT * FROM ves_events WHERE tenant_id = $1 AND store_id = $2 AND sequence_number > $3
+    SELECT *, sum(payload_bytes) OVER (ORDER BY sequence_number) - payload_bytes AS bytes_before
+      FROM (SELECT *, coalesce(octet_length(payload), octet_length(payload_encrypted)) AS payload_bytes
+              FROM ves_events WHERE tenant_id = $1 AND store_id = $2 AND sequence_number > $3
              ORDER BY sequence_number LIMIT ${EVENTS_PER_PAGE}) AS page
   ) AS measured
   WHERE bytes_before < ${PAGE_BYTES} ORDER BY sequence_number`;
@@ -60,7 +66,8 @@ interface EventRow {
   readonly event_type: string;
   readonly created_at: string;
   readonly payload_kind: number;
-  readonly payload: string;
+  readonly payload: string | null;
+  readonly payload_encrypted: Uint8Array | null;
   readonly payload_plain_hash: Uint8Array;
   readonly payload_cipher_hash: Uint8Array | null;
   readonly event_signing_hash: Uint8Array;
@@ -93,10 +100,16 @@ export async function listStreams(client: Client): Promise<StreamRef[]> {
  * A stream as the mirror holds it, at the moment of the first statement of the transaction that `client` is in: see
  * {@link inSnapshot}.
  *
+ * @param payloadKeys to decrypt with; null: encrypted payloads are left out
  * @throws SourceError
  */
-export async function openPostgresSource(client: Client, stream: StreamRef): Promise<LogSource> {
+export async function openPostgresSource(
+  client: Client,
+  stream: StreamRef,
+  payloadKeys: PayloadKeyrings | null,
+): Promise<LogSource> {
   const ids = [stream.tenantId, stream.storeId];
+  const keyring = payloadKeys?.(stream.tenantId) ?? NO_KEYS;
   const [end] = await select<{ sealed: string | null }>(
     client,
     "SELECT max(sequence_end) AS sealed FROM ves_commitments WHERE tenant_id = $1 AND store_id = $2",
@@ -114,7 +127,7 @@ export async function openPostgresSource(client: Client, stream: StreamRef): Pro
     stream,
     head: { headSequence: sealedSequence, sealedSequence, stateRoot: null, frozen: frozen?.reason ?? null },
     hasReceipts: false,
-    events: () => eventPages(client, stream),
+    events: () => eventPages(client, stream, keyring),
     batches: () => batchPages(client, stream),
     agentKeys: await readAgentKeys(client, stream.tenantId),
     sequencerKeys: new Map(),
@@ -158,12 +171,16 @@ async function readAlterations(client: Client, ids: readonly string[]): Promise<
   }));
 }
 
-async function* eventPages(client: Client, stream: StreamRef): AsyncGenerator<readonly LoggedEvent[]> {
+async function* eventPages(
+  client: Client,
+  stream: StreamRef,
+  keyring: PayloadKeyring,
+): AsyncGenerator<readonly LoggedEvent[]> {
   let last = Number.MIN_SAFE_INTEGER;
   for (;;) {
     const rows = await select<EventRow>(client, EVENTS, [stream.tenantId, stream.storeId, last]);
     if (rows.length === 0) return;
-    const page = rows.map((row) => eventOf(row, stream));
+    const page = await Promise.all(rows.map((row) => eventOf(row, stream, keyring)));
     last = page.at(-1)?.sequenceNumber ?? last;
     yield page;
   }
@@ -180,12 +197,12 @@ async function* batchPages(client: Client, stream: StreamRef): AsyncGenerator<re
   }
 }
 
-function eventOf(row: EventRow, { tenantId, storeId }: StreamRef): LoggedEvent {
+async function eventOf(row: EventRow, stream: StreamRef, keyring: PayloadKeyring): Promise<LoggedEvent> {
   const envelope: Omit<Envelope, "payload" | "payload_encrypted"> = {
     ves_version: row.ves_version,
     event_id: row.event_id,
-    tenant_id: tenantId,
-    store_id: storeId,
+    tenant_id: stream.tenantId,
+    store_id: stream.storeId,
     source_agent_id: row.source_agent_id,
     agent_key_id: Number(row.agent_key_id),
     entity_type: row.entity_type,
@@ -202,11 +219,12 @@ function eventOf(row: EventRow, { tenantId, storeId }: StreamRef): LoggedEvent {
     ...(row.command_id === null ? {} : { command_id: row.command_id }),
     ...(row.base_version === null ? {} : { base_version: Number(row.base_version) }),
   };
+  const opened = await openPayload(keyring, stream, envelope, row.payload ?? row.payload_encrypted ?? "");
   return {
     sequenceNumber: Number(row.sequence_number),
     sequencedAt: timeText(row.sequenced_at),
     envelope,
-    payloadText: row.payload,
+    payloadText: opened.kind === "opened" ? opened.text : opened,
     receipt: null,
     receiptKeyVersion: row.receipt_key_version,
     entityVersion: Number(row.entity_version),

@@ -31,10 +31,12 @@ export async function callPatiently<Answer>(
   }
 }
 
-/** A frozen stream is 503 as well, and stays frozen. */
+/** A frozen stream is 503 as well, and stays frozen; so is a payload whose key is not there. */
+const LASTING = ["STREAM_FROZEN", "PAYLOAD_UNREADABLE"];
+
 function isPassing(error: unknown): boolean {
   if (!(error instanceof ApiError)) return true;
-  return error.status === 429 || (error.status >= 500 && error.code !== "STREAM_FROZEN");
+  return error.status === 429 || (error.status >= 500 && !LASTING.includes(error.code));
 }
 
 function unreachable({ url }: Server, error: unknown): string {

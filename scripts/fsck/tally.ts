@@ -48,14 +48,22 @@ export interface OpenTally extends Tally {
   readonly first: Difference[];
 }
 
-export type Tallies = Readonly<Record<CheckName, OpenTally>>;
+export type Tallies = Readonly<Record<CheckName, OpenTally>> & {
+  /** Events whose payloads were not looked at, by the id of the key that this would have taken. */
+  readonly unread: Map<string, number>;
+};
 
 /** Kept of each check: enough to see a pattern, and bounded however broken a log is. */
 const KEPT_DIFFERENCES = 20;
 
 export function newTallies(source: SourceName): Tallies {
   const entries = CHECKS.map((check) => [check, { check, source, checked: 0, differences: 0, first: [] }]);
-  return Object.fromEntries(entries) as Tallies;
+  return { ...(Object.fromEntries(entries) as Record<CheckName, OpenTally>), unread: new Map() };
+}
+
+/** Counts an event whose payload cannot be looked at for lack of a key. */
+export function noteMissingKey({ unread }: Tallies, keyId: string): void {
+  unread.set(keyId, (unread.get(keyId) ?? 0) + 1);
 }
 
 /** @param member which of several members differs */

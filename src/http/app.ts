@@ -27,6 +27,7 @@ import { metricsEndpoints } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
 import { policyEndpoints } from "./policies.ts";
 import { proofEndpoints } from "./proofs.ts";
+import { reencryptEndpoints } from "./reencrypt.ts";
 import { restoreEndpoints } from "./restore.ts";
 import { schemaEndpoints } from "./event-schemas.ts";
 import { sequencerEndpoints } from "./sequencer.ts";
@@ -51,6 +52,7 @@ export const endpoints: readonly Endpoint[] = [
   ...cursorEndpoints,
   ...sequencerEndpoints,
   ...restoreEndpoints,
+  ...reencryptEndpoints,
   ...healthEndpoints,
   ...metricsEndpoints,
   ...legacyStreamEndpoints,

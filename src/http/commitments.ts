@@ -18,6 +18,7 @@ import {
 import { endpoint } from "./endpoint.ts";
 import { envelopeJson } from "./event-json.ts";
 import { immutable } from "./immutable.ts";
+import { openEvents } from "./open-events.ts";
 import { envelopeResponse, limitParam, uuidText } from "./schemas.ts";
 import { DEFAULT_LIMIT, existingStream, fromParam, MAX_EVENTS } from "./stream-reads.ts";
 
@@ -102,11 +103,13 @@ where the last batch ends. The same range again is answered with the batch that 
         const { events, nextSequence } = await stub.events({ from, to: end, limit });
         const json = {
           batch_id: batchId,
-          events: events.map((event) => ({ envelope: envelopeJson(event) })),
+          events: (await openEvents(c, events)).map((event) => ({ envelope: envelopeJson(event) })),
           count: events.length,
           next_sequence: nextSequence > end ? null : nextSequence,
         };
-        return { json, isFinal: end <= mirroredSequence };
+        // What is encrypted at rest does not lie at the edge in clear.
+        const isShared = c.get("config").payloadKeys(stream.tenantId).current === null;
+        return { json, isFinal: end <= mirroredSequence, isShared };
       });
     },
   }),

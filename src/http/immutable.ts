@@ -4,7 +4,7 @@ import type { AppContext } from "./context.ts";
 
 /*
  * Answers that never change: about sealed batches. Their readers keep them for good, and so does the data centre, so that
- * the stream's object is asked once for each.
+ * the stream's object is asked once for each, unless payloads are in them that are encrypted at rest.
  */
 
 const YEAR_SECONDS = 31_536_000;
@@ -19,6 +19,8 @@ interface Produced {
   readonly json: object;
   /** Whether it can never be otherwise. A batch that is not mirrored yet could still be lost, and its numbers given again. */
   readonly isFinal: boolean;
+  /** False: it is kept by its reader alone, and not by the data centre. True when absent. */
+  readonly isShared?: boolean;
 }
 
 /**
@@ -35,10 +37,10 @@ export async function immutable(
   const url = immutableUrl(key);
   const stored = await (await caches.default.match(url))?.text();
   if (stored !== undefined) return answer(c, stored);
-  const { json, isFinal } = await produce();
+  const { json, isFinal, isShared = true } = await produce();
   if (!isFinal) return c.json(json);
   const body = JSON.stringify(json);
-  c.executionCtx.waitUntil(keep(url, body));
+  if (isShared) c.executionCtx.waitUntil(keep(url, body));
   return answer(c, body);
 }
 

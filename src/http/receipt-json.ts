@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { issueReceipt } from "../ingest/receipt.ts";
-import type { InclusionProof, SequencedEvent } from "../stream/messages.ts";
+import type { InclusionProof, StoredEvent } from "../stream/messages.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import { fromHex, type Receipt, toBase64, toHex } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";
@@ -54,7 +54,7 @@ export function plainReceiptJson(
 }
 
 /** The receipt of an event that is in the log. */
-export function receiptOf(c: AppContext, stream: StreamRef, event: SequencedEvent): Promise<Receipt> {
+export function receiptOf(c: AppContext, stream: StreamRef, event: Omit<StoredEvent, "payload">): Promise<Receipt> {
   const signed = { eventId: event.envelope.event_id, signingHash: event.signingHash };
   return issueReceipt(c.get("config").receiptKeys, stream, signed, event);
 }

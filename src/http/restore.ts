@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { requireBootstrapAdmin } from "../access/principal.ts";
-import { RequestError, unavailable } from "../errors.ts";
+import { RequestError, unavailable, unreadable } from "../errors.ts";
 import type { RestoreRefusal } from "../stream/messages.ts";
 import { locationHint, streamStub } from "../stream/stream-client.ts";
 import { ensureStore } from "../tenant/agent-directory.ts";
@@ -53,6 +53,11 @@ function errorOf(refusal: RestoreRefusal): RequestError {
       return new RequestError("RESOURCE_NOT_FOUND", "This deployment has no mirror to restore from");
     case "unreachable":
       return unavailable("Postgres cannot be reached, or its tables are not there: repeat the request");
+    case "unreadable":
+      return unreadable(
+        `Event ${refusal.sequenceNumber} is encrypted under key ${refusal.keyId}, which is not configured: nothing from its batch on was taken over`,
+        refusal.sequenceNumber,
+      );
     case "unverified":
       break;
   }

@@ -1,12 +1,20 @@
 import { z } from "zod";
 import { type Permission, requirePermission } from "../access/principal.ts";
 import { RequestError } from "../errors.ts";
-import type { EntityHistory, EventPage, PageRequest, SequencedEvent, StreamState } from "../stream/messages.ts";
+import type {
+  EntityHistory,
+  EventPage,
+  PageRequest,
+  SequencedEvent,
+  StoredEvent,
+  StreamState,
+} from "../stream/messages.ts";
 import { type StreamStub, streamStub } from "../stream/stream-client.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import { storeExists } from "../tenant/agent-directory.ts";
 import { uuidField } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";
+import { openEvent, openEvents } from "./open-events.ts";
 import { entityIdParam, entityTypeParam, limitParam, numberParam, streamQuery } from "./schemas.ts";
 
 /*
@@ -20,8 +28,8 @@ const MAX_HISTORY = 100;
 /** How often a reader waiting for the first event of a store looks whether the store exists by now. */
 const UNKNOWN_STORE_POLL_MS = 500;
 
-const NO_EVENTS: EventPage = { events: [], nextSequence: 1, head: 0 };
-const NO_HISTORY: EntityHistory = { events: [], total: 0 };
+const NO_EVENTS: EventPage<never> = { events: [], nextSequence: 1, head: 0 };
+const NO_HISTORY: EntityHistory<never> = { events: [], total: 0 };
 const NO_STATE: StreamState = {
   head: 0,
   latestBatch: null,
@@ -53,7 +61,11 @@ export const historyMembers = {
 
 export const eventParams = z.object({ event_id: uuidField });
 
-export function historyCounts(history: EntityHistory, offset: number, entity: z.output<typeof entityParams>) {
+export function historyCounts(
+  history: EntityHistory<SequencedEvent>,
+  offset: number,
+  entity: z.output<typeof entityParams>,
+) {
   return {
     entity_type: entity.entity_type,
     entity_id: entity.entity_id,
@@ -97,7 +109,7 @@ export async function readPage(
   c: AppContext,
   query: StreamQuery,
   { waitMs, ...page }: PageRequest & { readonly waitMs: number },
-): Promise<EventPage> {
+): Promise<EventPage<SequencedEvent>> {
   const deadline = Date.now() + waitMs;
   let stream = await existingStream(c, streamOf(query));
   while (stream === null && Date.now() < deadline) {
@@ -106,10 +118,16 @@ export async function readPage(
   }
   if (stream === null) return { ...NO_EVENTS, nextSequence: Math.max(1, page.from) };
   const remaining = deadline - Date.now();
-  return remaining > 0 ? stream.waitForEvents(page, remaining) : stream.events(page);
+  const found = await (remaining > 0 ? stream.waitForEvents(page, remaining) : stream.events(page));
+  return { ...found, events: await openEvents(c, found.events) };
 }
 
 export async function readEvent(c: AppContext, query: StreamQuery, eventId: string): Promise<SequencedEvent> {
+  return openEvent(c, await readStoredEvent(c, query, eventId));
+}
+
+/** As {@link readEvent}, for who does not need the payload, and so no key. */
+export async function readStoredEvent(c: AppContext, query: StreamQuery, eventId: string): Promise<StoredEvent> {
   const stream = await existingStream(c, streamOf(query));
   const event = (await stream?.event(eventId)) ?? null;
   if (event === null) throw new RequestError("EVENT_NOT_FOUND", `Event ${eventId} is not in this stream`);
@@ -120,9 +138,15 @@ export async function readHistory(
   c: AppContext,
   query: z.output<typeof entityQuery>,
   entity: z.output<typeof entityParams>,
-): Promise<EntityHistory> {
+): Promise<EntityHistory<SequencedEvent>> {
   const stream = await existingStream(c, streamOf(query));
   if (stream === null) return NO_HISTORY;
   const limit = query.limit || MAX_HISTORY;
-  return stream.entityHistory({ type: entity.entity_type, id: entity.entity_id, offset: query.from ?? 0, limit });
+  const found = await stream.entityHistory({
+    type: entity.entity_type,
+    id: entity.entity_id,
+    offset: query.from ?? 0,
+    limit,
+  });
+  return { ...found, events: await openEvents(c, found.events) };
 }

@@ -28,6 +28,7 @@ import {
   readHistory,
   readPage,
   readState,
+  readStoredEvent,
   streamOf,
 } from "./stream-reads.ts";
 
@@ -166,7 +167,7 @@ export const streamEndpoints = [
     errors: [404],
     handle: async (c, { params, query }) => {
       const [event, proof] = await Promise.all([
-        readEvent(c, query, params.event_id),
+        readStoredEvent(c, query, params.event_id),
         readProofIfSealed(c, params.event_id, query),
       ]);
       return receiptJson(await receiptOf(c, streamOf(query), event), proof);

@@ -7,6 +7,7 @@ import type { CheckSnapshot } from "../tenant/messages.ts";
 import { cachedBasis, type CheckBasis, loadBasis } from "./check-basis.ts";
 import { checkEvent } from "./check-event.ts";
 import { eventTypesToCheck, SchemaGate, type SchemaWarning } from "./schema-gate.ts";
+import { storableEvents } from "./storable-events.ts";
 import type { Submission } from "./submission.ts";
 
 /** What became of a submission: the stream's head after it, and each event as checked with its outcome. */
@@ -42,6 +43,8 @@ export async function ingest(
     basis = await loadBasis(env, subject);
     ({ events, warnings } = await check(basis));
   }
+  const payloadKeys = config.payloadKeys(stream.tenantId);
+  let storable = await storableEvents(events, stream, payloadKeys);
   const hasSound = events.some(({ rejection }) => rejection === null);
   const isNewStore = hasSound && (await ensureStore(env, stream.tenantId, stream.storeId));
 
@@ -49,7 +52,7 @@ export async function ingest(
     const result = await append(env, submission, cf, {
       registryVersion: basis.snapshot.version,
       receiptKeyVersion: config.receiptKeys.current.version,
-      events,
+      events: storable,
       isNewStore,
     });
     if (result.kind === "frozen") throw frozen(result.reason);
@@ -61,7 +64,10 @@ export async function ingest(
       return ingested;
     }
     const reread = await loadBasis(env, subject);
-    if (!isSameExceptVersion(basis.snapshot, reread.snapshot)) ({ events, warnings } = await check(reread));
+    if (!isSameExceptVersion(basis.snapshot, reread.snapshot)) {
+      ({ events, warnings } = await check(reread));
+      storable = await storableEvents(events, stream, payloadKeys);
+    }
     basis = reread;
   }
   throw unavailable("The tenant's registry changes faster than this request can be verified: repeat it");

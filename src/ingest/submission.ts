@@ -17,7 +17,7 @@ export interface Submission {
 
 /**
  * Canonical JSON writes numbers out, so payloads can be several times as long as they came. A request must fit one RPC
- * message of 32 MiB, where a character may take two bytes.
+ * message of 32 MiB, where a character may take two bytes; encrypted, those that take three are no longer than they came.
  */
 const MAX_REQUEST_CHARACTERS = 12 * 1024 * 1024;
 

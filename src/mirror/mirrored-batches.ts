@@ -1,4 +1,6 @@
-import type { Batch, CheckedEvent, Place } from "../stream/messages.ts";
+import { openPayload } from "../at-rest/open-payload.ts";
+import type { PayloadKeyring } from "../at-rest/payload-keyrings.ts";
+import type { Batch, Place, StorableEvent } from "../stream/messages.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import {
   contentProblem,
@@ -13,8 +15,10 @@ import type { Connection } from "./postgres.ts";
 
 /** An event as Postgres holds it, with the place that it had. Its signing hash is computed again, not read. */
 export interface MirroredEvent {
-  readonly event: CheckedEvent;
+  readonly event: StorableEvent;
   readonly place: Place;
+  /** The key that its payload is encrypted under, when that is not there; `payloadIntact` says nothing then. */
+  readonly missingKeyId: string | null;
 }
 
 interface CommitmentRow {
@@ -41,7 +45,8 @@ interface EventRow {
   readonly event_type: string;
   readonly created_at: string;
   readonly payload_kind: number;
-  readonly payload: string;
+  readonly payload: string | null;
+  readonly payload_encrypted: Buffer | null;
   readonly payload_plain_hash: Buffer;
   readonly payload_cipher_hash: Buffer | null;
   readonly agent_signature: Buffer;
@@ -79,31 +84,34 @@ export async function readMirroredBatch(
       };
 }
 
-/** The events of a batch in order, as far as Postgres holds them. A batch is bounded, so all of it fits in memory. */
+/**
+ * The events of a batch in order, as far as Postgres holds them. A batch is bounded, so all of it fits in memory. Payloads are
+ * opened to see whether they are what was signed, and given as they are.
+ */
 export async function readMirroredEvents(
   connection: Connection,
   stream: StreamRef,
   batch: Pick<Batch, "sequenceStart" | "sequenceEnd">,
+  keyring: PayloadKeyring,
 ): Promise<MirroredEvent[]> {
   const { rows } = await connection.query<EventRow>(
     `SELECT sequence_number, event_id, ${milliseconds("sequenced_at")}, receipt_key_version, ves_version, source_agent_id,
             agent_key_id, entity_type, entity_id, event_type, created_at, payload_kind, payload,
-            payload_plain_hash, payload_cipher_hash, agent_signature, signature_scheme, signature_bundle, command_id,
+            payload_encrypted, payload_plain_hash, payload_cipher_hash, agent_signature, signature_scheme, signature_bundle, command_id,
             base_version
        FROM ves_events WHERE tenant_id = $1 AND store_id = $2 AND sequence_number BETWEEN $3 AND $4
       ORDER BY sequence_number`,
     [stream.tenantId, stream.storeId, batch.sequenceStart, batch.sequenceEnd],
   );
-  return rows.map((row) => mirroredEvent(row, stream));
+  return Promise.all(rows.map((row) => mirroredEvent(row, stream, keyring)));
 }
 
-function mirroredEvent(row: EventRow, { tenantId, storeId }: StreamRef): MirroredEvent {
-  const content = JSON.parse(row.payload) as JsonValue;
-  const envelope: Envelope = {
+async function mirroredEvent(row: EventRow, stream: StreamRef, keyring: PayloadKeyring): Promise<MirroredEvent> {
+  const envelope: Omit<Envelope, "payload" | "payload_encrypted"> = {
     ves_version: row.ves_version,
     event_id: row.event_id,
-    tenant_id: tenantId,
-    store_id: storeId,
+    tenant_id: stream.tenantId,
+    store_id: stream.storeId,
     source_agent_id: row.source_agent_id,
     agent_key_id: Number(row.agent_key_id),
     entity_type: row.entity_type,
@@ -111,7 +119,6 @@ function mirroredEvent(row: EventRow, { tenantId, storeId }: StreamRef): Mirrore
     event_type: row.event_type,
     created_at: row.created_at,
     payload_kind: row.payload_kind === 0 ? 0 : 1,
-    ...(row.payload_kind === 0 ? { payload: content } : { payload_encrypted: content as EncryptedPayload }),
     payload_plain_hash: new Uint8Array(row.payload_plain_hash),
     payload_cipher_hash: row.payload_cipher_hash === null ? ZERO_32 : new Uint8Array(row.payload_cipher_hash),
     agent_signature: new Uint8Array(row.agent_signature),
@@ -122,12 +129,16 @@ function mirroredEvent(row: EventRow, { tenantId, storeId }: StreamRef): Mirrore
     ...(row.command_id === null ? {} : { command_id: row.command_id }),
     ...(row.base_version === null ? {} : { base_version: Number(row.base_version) }),
   };
-  const { payload, payload_encrypted, tenant_id, store_id, ...stored } = envelope;
+  const { tenant_id, store_id, ...stored } = envelope;
+  // A copy: the driver's buffer is a part of what it has received.
+  const payload = row.payload ?? new Uint8Array(row.payload_encrypted ?? []);
+  // Text is taken over whatever the mode: it was stored so before.
+  const opened = await openPayload({ ...keyring, readsText: true }, stream, envelope, payload);
   return {
     event: {
       envelope: stored,
-      payloadText: row.payload,
-      payloadIntact: contentProblem(envelope, row.payload_kind === 0 ? row.payload : undefined) === undefined,
+      payload,
+      payloadIntact: opened.kind === "opened" && isIntact(envelope, opened.text),
       signingHash: eventSigningHash(envelope),
       rejection: null,
     },
@@ -136,5 +147,13 @@ function mirroredEvent(row: EventRow, { tenantId, storeId }: StreamRef): Mirrore
       sequencedAt: Number(row.sequenced_at),
       receiptKeyVersion: row.receipt_key_version,
     },
+    missingKeyId: opened.kind === "missing_key" ? opened.keyId : null,
   };
+}
+
+function isIntact(envelope: Omit<Envelope, "payload" | "payload_encrypted">, payloadText: string): boolean {
+  const content = JSON.parse(payloadText) as JsonValue;
+  return envelope.payload_kind === 0
+    ? contentProblem({ ...envelope, payload: content }, payloadText) === undefined
+    : contentProblem({ ...envelope, payload_encrypted: content as EncryptedPayload }) === undefined;
 }

@@ -55,7 +55,9 @@ export const vesEvents = pgTable(
     created_at: text().notNull(),
     payload_kind: smallint().notNull(),
     // Canonical JSON, which hashes to the payload hash. jsonb would reorder it, and refuses \u0000.
-    payload: text().notNull(),
+    payload: text(),
+    // The same encrypted, byte for byte as the stream's object holds it.
+    payload_encrypted: bytea(),
     payload_plain_hash: bytea().notNull(),
     payload_cipher_hash: bytea(),
     event_signing_hash: bytea().notNull(),
@@ -69,6 +71,7 @@ export const vesEvents = pgTable(
     primaryKey({ columns: [table.tenant_id, table.store_id, table.sequence_number] }),
     // Ids are unique in a stream, not among streams. The id comes first so that an event is found by it alone.
     unique("ves_events_event_id").on(table.event_id, table.tenant_id, table.store_id),
+    check("ves_events_payload", sql`num_nonnulls(${table.payload}, ${table.payload_encrypted}) = 1`),
   ],
 );
 
@@ -150,8 +153,9 @@ export const vesFrozenStreams = pgTable(
 );
 
 /**
- * Rows of `ves_events` and `ves_commitments` that were changed or deleted; triggers write here. The sequencer never
- * changes a mirrored row, so whatever stands here was done by hand. The mirror looks here before each batch, and freezes
+ * Rows of `ves_events` and `ves_commitments` that were changed or deleted; triggers write here. All that the sequencer ever
+ * changes of a mirrored row is the key that its payload is encrypted under, which they let pass: whatever stands here was
+ * done by hand. The mirror looks here before each batch, and freezes
  * the stream.
  */
 export const vesAlterations = pgTable(

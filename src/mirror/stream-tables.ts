@@ -34,6 +34,7 @@ export const EVENT_COLUMNS = {
   created_at: "text",
   payload_kind: "smallint",
   payload: "text",
+  payload_encrypted: "bytea",
   payload_plain_hash: "bytea",
   payload_cipher_hash: "bytea",
   event_signing_hash: "bytea",

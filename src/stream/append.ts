@@ -6,7 +6,7 @@ import { proofReader } from "./batches.ts";
 import { ENTITY_STRIDE } from "./entity-stride.ts";
 import { bundleText, type EntityPlace, eventBindings, INSERT_EVENT, placeOf } from "./event-row.ts";
 import { headOf } from "./head.ts";
-import type { AppendResult, CheckedEvent, EventOutcome, Place, Rejection, RejectionPhase } from "./messages.ts";
+import type { AppendResult, EventOutcome, Place, Rejection, RejectionPhase, StorableEvent } from "./messages.ts";
 
 /** A bound value may have 2 MB, and an entity's two names take up to 3,850 bytes of JSON, all control characters. */
 const NAMES_PER_STATEMENT = 500;
@@ -34,7 +34,7 @@ interface Known {
 
 /** One event that gets a number, ready to be written. */
 interface Accepted {
-  readonly event: CheckedEvent;
+  readonly event: StorableEvent;
   readonly place: Place;
   readonly entity: EntityPlace;
 }
@@ -52,7 +52,7 @@ export type Stamp = Omit<Place, "sequenceNumber">;
  * Decides every event of one request and writes the accepted ones, without a pause in between: all of it is in the log when
  * this returns, none of it when it throws. A request that has nothing to add writes nothing, so an unknown stream stays unknown.
  */
-export function appendEvents(store: SqlStore, events: readonly CheckedEvent[], stamp: Stamp): Appended {
+export function appendEvents(store: SqlStore, events: readonly StorableEvent[], stamp: Stamp): Appended {
   const known = lookUp(store, events);
   const { outcomes, accepted } = decide(events, known, () => stamp);
   writeAccepted(store, known, accepted);
@@ -60,7 +60,7 @@ export function appendEvents(store: SqlStore, events: readonly CheckedEvent[], s
 }
 
 /** The answer to a request that adds nothing to the log, or null when it would. Writes nothing. */
-export function answerRepetition(store: SqlStore, events: readonly CheckedEvent[]): AppendResult | null {
+export function answerRepetition(store: SqlStore, events: readonly StorableEvent[]): AppendResult | null {
   const known = lookUp(store, events);
   const { outcomes, accepted } = decide(events, known, () => ({ sequencedAt: 0, receiptKeyVersion: 0 }));
   if (accepted.length > 0) return null;
@@ -73,7 +73,7 @@ export function answerRepetition(store: SqlStore, events: readonly CheckedEvent[
  */
 export function appendStamped(
   store: SqlStore,
-  events: readonly CheckedEvent[],
+  events: readonly StorableEvent[],
   stamps: readonly Stamp[],
 ): Rejection | null {
   const known = lookUp(store, events);
@@ -110,7 +110,7 @@ function withProofs(store: SqlStore, outcomes: readonly EventOutcome[]): readonl
 }
 
 function decide(
-  events: readonly CheckedEvent[],
+  events: readonly StorableEvent[],
   known: Known,
   stampOf: (index: number) => Stamp,
 ): { readonly outcomes: EventOutcome[]; readonly accepted: Accepted[] } {
@@ -169,7 +169,7 @@ function rejected(phase: RejectionPhase, reason: string, message: string): Event
  * Whether `event` is the stored one again. The signing hash stands for every member that it covers; what it leaves out
  * (in version 1 also the command and the base version) is compared beside it.
  */
-function isSameEvent(event: CheckedEvent, stored: SqlRow): boolean {
+function isSameEvent(event: StorableEvent, stored: SqlRow): boolean {
   const { envelope } = event;
   const commandId = blobOrNull(stored["command_id"]);
   return (
@@ -197,7 +197,7 @@ function advance(entity: Entity, sequenceNumber: number): EntityPlace {
   return place;
 }
 
-function lookUp(store: SqlStore, events: readonly CheckedEvent[]): Known {
+function lookUp(store: SqlStore, events: readonly StorableEvent[]): Known {
   const entities = new Map<string, Entity>();
   for (const { envelope } of events) {
     const { entity_type: type, entity_id: id } = envelope;
@@ -256,7 +256,7 @@ function lookUp(store: SqlStore, events: readonly CheckedEvent[]): Known {
   };
 }
 
-function entityOf(event: CheckedEvent, known: Known): Entity {
+function entityOf(event: StorableEvent, known: Known): Entity {
   const entity = known.entities.get(entityKey(event.envelope.entity_type, event.envelope.entity_id));
   if (entity === undefined) throw new Error("every entity of the request was looked up");
   return entity;

@@ -1,15 +1,15 @@
+import type { StoredPayload } from "../at-rest/stored-payload.ts";
 import type { SqlRow, SqlValue } from "../storage/sql-store.ts";
 import { blob, blobOrNull, integer, integerOrNull, text, textOrNull } from "../storage/sql-store.ts";
 import {
   type EncryptedPayload,
-  type Envelope,
   type JsonValue,
   type SignatureBundle,
   uuidBytes,
   uuidFromBytes,
   ZERO_32,
 } from "../ves/index.ts";
-import type { CheckedEvent, Place, SequencedEvent } from "./messages.ts";
+import type { Place, SequencedEvent, StorableEvent, StoredEvent } from "./messages.ts";
 import type { StreamRef } from "./stream-ref.ts";
 
 /** The columns of `events`, in the order in which {@link eventBindings} gives their values. */
@@ -51,7 +51,7 @@ export interface EntityPlace {
 }
 
 /** The values of one row of `events`, in the order of {@link INSERT_EVENT}. */
-export function eventBindings(event: CheckedEvent, place: Place, entity: EntityPlace): SqlValue[] {
+export function eventBindings(event: StorableEvent, place: Place, entity: EntityPlace): SqlValue[] {
   const { envelope } = event;
   return [
     place.sequenceNumber,
@@ -69,7 +69,7 @@ export function eventBindings(event: CheckedEvent, place: Place, entity: EntityP
     envelope.event_type,
     envelope.created_at,
     envelope.payload_kind,
-    event.payloadText,
+    event.payload,
     envelope.payload_plain_hash,
     envelope.payload_kind === 0 ? null : envelope.payload_cipher_hash,
     event.signingHash,
@@ -96,14 +96,12 @@ export function placeOf(row: SqlRow): Place {
 }
 
 /** A row of `events` as the event it holds. Tenant and store are the object's own and not repeated in each row. */
-export function eventFromRow(row: SqlRow, { tenantId, storeId }: StreamRef): SequencedEvent {
-  const payload = JSON.parse(text(row["payload"])) as JsonValue;
-  const isPlain = integer(row["payload_kind"]) === 0;
+export function eventFromRow(row: SqlRow, { tenantId, storeId }: StreamRef): StoredEvent {
   const scheme = integerOrNull(row["signature_scheme"]);
   const bundle = textOrNull(row["signature_bundle"]);
   const commandId = blobOrNull(row["command_id"]);
   const baseVersion = integerOrNull(row["base_version"]);
-  const envelope: Envelope = {
+  const envelope: StoredEvent["envelope"] = {
     ves_version: integer(row["ves_version"]),
     event_id: uuidFromBytes(blob(row["event_id"])),
     tenant_id: tenantId,
@@ -114,8 +112,7 @@ export function eventFromRow(row: SqlRow, { tenantId, storeId }: StreamRef): Seq
     entity_id: text(row["entity_id"]),
     event_type: text(row["event_type"]),
     created_at: text(row["created_at"]),
-    payload_kind: isPlain ? 0 : 1,
-    ...(isPlain ? { payload } : { payload_encrypted: payload as EncryptedPayload }),
+    payload_kind: integer(row["payload_kind"]) === 0 ? 0 : 1,
     payload_plain_hash: blob(row["payload_plain_hash"]),
     payload_cipher_hash: blobOrNull(row["payload_cipher_hash"]) ?? ZERO_32,
     agent_signature: blob(row["agent_signature"]),
@@ -127,7 +124,21 @@ export function eventFromRow(row: SqlRow, { tenantId, storeId }: StreamRef): Seq
   return {
     ...placeOf(row),
     envelope,
+    payload: storedPayload(row),
     signingHash: blob(row["event_signing_hash"]),
     entityVersion: integer(row["entity_version"]),
   };
+}
+
+/** The payload of a row. */
+export function storedPayload({ payload = null }: SqlRow): StoredPayload {
+  return typeof payload === "string" ? payload : blob(payload);
+}
+
+/** A stored event with its content. @param payloadText what its payload says when it is opened */
+export function withContent({ payload, envelope, ...event }: StoredEvent, payloadText: string): SequencedEvent {
+  const content = JSON.parse(payloadText) as JsonValue;
+  const member =
+    envelope.payload_kind === 0 ? { payload: content } : { payload_encrypted: content as EncryptedPayload };
+  return { ...event, envelope: { ...envelope, ...member } };
 }

@@ -1,3 +1,5 @@
+import type { PayloadProblem } from "../at-rest/open-payload.ts";
+import type { StoredPayload } from "../at-rest/stored-payload.ts";
 import type { Envelope } from "../ves/index.ts";
 
 /**
@@ -26,12 +28,17 @@ export interface CheckedEvent {
   readonly rejection: Rejection | null;
 }
 
+/** A checked event with its payload as it is to be stored. */
+export interface StorableEvent extends Omit<CheckedEvent, "payloadText"> {
+  readonly payload: StoredPayload;
+}
+
 export interface AppendRequest {
   /** The registry version that keys and policies were read at. */
   readonly registryVersion: number;
   /** Which receipt key will sign for these events. */
   readonly receiptKeyVersion: number;
-  readonly events: readonly CheckedEvent[];
+  readonly events: readonly StorableEvent[];
   /**
    * The tenant's registry did not know the store before this request. An empty stream asks Postgres before it begins at 1,
    * since it may have been lost; only one that is new may begin while Postgres does not answer.
@@ -171,10 +178,45 @@ export type RestoreRefusal =
   | { readonly kind: "not_mirrored" }
   /** What Postgres holds does not verify; nothing of that batch was taken over. */
   | { readonly kind: "unverified"; readonly reason: string }
+  /** An event's payload cannot be decrypted, so that nobody can say whether it is what was signed. Repeating is safe. */
+  | { readonly kind: "unreadable"; readonly sequenceNumber: number; readonly keyId: string }
   /** Postgres did not answer, or not what it should. Repeating is safe. */
   | { readonly kind: "unreachable" }
   /** The deployment has no mirror. */
   | { readonly kind: "no_mirror" };
+
+export interface ReencryptRequest {
+  /** First number of the piece. */
+  readonly from: number;
+  /** Only look. */
+  readonly isDryRun: boolean;
+}
+
+/** Payloads of a piece in one of the two storages. */
+export interface PayloadCounts {
+  /** As they were found, by the id of the key that they are under. */
+  readonly byKey: Readonly<Record<string, number>>;
+  /** How many were encrypted under the current key. */
+  readonly reencrypted: number;
+}
+
+export type ReencryptResult =
+  | {
+      readonly kind: "piece";
+      readonly currentKeyId: string;
+      /** Where to continue; null when the stream ends here. */
+      readonly nextSequence: number | null;
+      readonly head: number;
+      readonly object: PayloadCounts;
+      /** Null in a deployment without a mirror. */
+      readonly database: PayloadCounts | null;
+    }
+  /** Payloads are not encrypted here. */
+  | { readonly kind: "no_key" }
+  /** Nothing of the piece was changed. */
+  | { readonly kind: "unreadable"; readonly sequenceNumber: number; readonly problem: PayloadProblem }
+  /** Postgres failed, after the piece was done in the object. Repeating is safe. */
+  | { readonly kind: "unreachable"; readonly reason: string };
 
 /** How far a stream is. */
 export interface StreamState {
@@ -189,12 +231,18 @@ export interface StreamState {
   readonly frozenReason: string | null;
 }
 
-/** An event with its place in the log. */
-export interface SequencedEvent extends Place {
-  readonly envelope: Envelope;
+/** An event as its stream holds it, with its place in the log. */
+export interface StoredEvent extends Place {
+  readonly envelope: Omit<Envelope, "payload" | "payload_encrypted">;
+  readonly payload: StoredPayload;
   readonly signingHash: Uint8Array;
   /** The version that this event gave its entity: 1 for the first. */
   readonly entityVersion: number;
+}
+
+/** An event with its content and its place in the log. */
+export interface SequencedEvent extends Omit<StoredEvent, "envelope" | "payload"> {
+  readonly envelope: Envelope;
 }
 
 export interface PageRequest {
@@ -208,15 +256,15 @@ export interface PageRequest {
   readonly agentId?: string | undefined;
 }
 
-export interface EventPage {
-  readonly events: readonly SequencedEvent[];
+export interface EventPage<Event = StoredEvent> {
+  readonly events: readonly Event[];
   /** Where to continue. */
   readonly nextSequence: number;
   readonly head: number;
 }
 
-export interface EntityHistory {
-  readonly events: readonly SequencedEvent[];
+export interface EntityHistory<Event = StoredEvent> {
+  readonly events: readonly Event[];
   /** Events of this entity in all, which is also its current version. */
   readonly total: number;
 }

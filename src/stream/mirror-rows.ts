@@ -22,7 +22,8 @@ export const EVENT_MEMBERS = {
   event_type: "event_type",
   created_at: "created_at",
   payload_kind: "payload_kind",
-  payload: "payload",
+  payload: "iif(typeof(payload) = 'text', payload, NULL)",
+  payload_encrypted: `iif(typeof(payload) = 'blob', ${bytes("payload")}, NULL)`,
   payload_plain_hash: bytes("payload_plain_hash"),
   payload_cipher_hash: nullable("payload_cipher_hash", bytes("payload_cipher_hash")),
   event_signing_hash: bytes("event_signing_hash"),
@@ -46,8 +47,18 @@ export const COMMITMENT_MEMBERS = {
   committed_at: "committed_at",
 };
 
+/** What of an event is written when its payload was encrypted under another key. */
+const PAYLOAD_MEMBERS = {
+  sequence_number: EVENT_MEMBERS.sequence_number,
+  event_signing_hash: EVENT_MEMBERS.event_signing_hash,
+  payload_encrypted: EVENT_MEMBERS.payload_encrypted,
+};
+
 const EVENTS = `SELECT ${arrayOf(EVENT_MEMBERS)} AS rows FROM events WHERE sequence_number BETWEEN ? AND ?`;
 const COMMITMENTS = `SELECT ${arrayOf(COMMITMENT_MEMBERS)} AS rows FROM batches WHERE sequence_start BETWEEN ? AND ?`;
+
+const PAYLOADS = `SELECT ${arrayOf(PAYLOAD_MEMBERS)} AS rows FROM events
+   WHERE sequence_number BETWEEN ? AND ? AND substr(payload, 1, 12) = ?`;
 
 /** The batches that lie between two numbers, and their events. */
 export function mirrorRows(store: SqlStore, start: number, end: number) {
@@ -55,6 +66,11 @@ export function mirrorRows(store: SqlStore, start: number, end: number) {
     events: text(store.exec(EVENTS, start, end)[0]?.["rows"]),
     commitments: text(store.exec(COMMITMENTS, start, end)[0]?.["rows"]),
   };
+}
+
+/** The payloads between two numbers that begin with `prefix`, which is 12 bytes long. */
+export function payloadRows(store: SqlStore, start: number, end: number, prefix: Uint8Array): string {
+  return text(store.exec(PAYLOADS, start, end, prefix)[0]?.["rows"]);
 }
 
 function arrayOf(members: Readonly<Record<string, string>>): string {

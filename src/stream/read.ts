@@ -4,7 +4,7 @@ import { uuidBytes } from "../ves/index.ts";
 import { ENTITY_STRIDE } from "./entity-stride.ts";
 import { EVENT_COLUMNS, eventFromRow } from "./event-row.ts";
 import { headOf } from "./head.ts";
-import type { EntityHistory, EventPage, PageRequest, SequencedEvent } from "./messages.ts";
+import type { EntityHistory, EventPage, PageRequest, StoredEvent } from "./messages.ts";
 import type { StreamRef } from "./stream-ref.ts";
 
 /**
@@ -57,7 +57,7 @@ export function readEvents(store: SqlStore, stream: StreamRef, request: PageRequ
 }
 
 /** One event by its id. */
-export function readEvent(store: SqlStore, stream: StreamRef, eventId: string): SequencedEvent | null {
+export function readEvent(store: SqlStore, stream: StreamRef, eventId: string): StoredEvent | null {
   if (isEmptyStore(store)) return null;
   const [row] = store.exec(`SELECT ${EVENT_COLUMNS} FROM events WHERE event_id = ?`, uuidBytes(eventId));
   return row === undefined ? null : eventFromRow(row, stream);
@@ -105,13 +105,13 @@ export function readEntityHistory(
 }
 
 /** The leading numbers whose payloads together stay within a page; at least one. */
-function withinPageBytes(candidates: readonly (readonly [number: number, bytes: number])[]): number[] {
+export function withinPageBytes(candidates: readonly (readonly [number: number, bytes: number])[]): number[] {
   let bytes = 0;
   const beyond = candidates.findIndex(([, size], index) => (bytes += size) > MAX_PAGE_BYTES && index > 0);
   return (beyond === -1 ? candidates : candidates.slice(0, beyond)).map(([number]) => number);
 }
 
-function readNumbers(store: SqlStore, stream: StreamRef, numbers: readonly number[]): SequencedEvent[] {
+function readNumbers(store: SqlStore, stream: StreamRef, numbers: readonly number[]): StoredEvent[] {
   return store
     .exec(
       `SELECT ${EVENT_COLUMNS} FROM json_each(?) AS wanted CROSS JOIN events ON sequence_number = wanted.value`,

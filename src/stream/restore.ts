@@ -1,3 +1,4 @@
+import type { PayloadKeyring } from "../at-rest/payload-keyrings.ts";
 import { readAnchorNotes } from "../mirror/anchor-rows.ts";
 import { type MirroredEvent, readMirroredBatch, readMirroredEvents } from "../mirror/mirrored-batches.ts";
 import type { Connection } from "../mirror/postgres.ts";
@@ -28,9 +29,14 @@ const ANCHORS_AT_ONCE = 1_000;
  *
  * Nothing of a batch is taken over unless all of it verifies: every event is what its hashes say, its leaf is computed from
  * its members, and the leaves lead to the batch's root and that to its state root. The numbers, entities and commands are
- * then written by the code that wrote them first. The batches' anchors are taken over last, when no note of one can be missed.
+ * then written by the code that wrote them first. Payloads that are encrypted stay as they are. The batches' anchors are taken over last, when no note of one can be missed.
  */
-export async function restoreStep(store: SqlStore, stream: StreamRef, connection: Connection): Promise<RestoreResult> {
+export async function restoreStep(
+  store: SqlStore,
+  stream: StreamRef,
+  connection: Connection,
+  keyring: PayloadKeyring,
+): Promise<RestoreResult> {
   const tip = await readTip(connection, stream);
   if (tip.sequenceEnd === 0) return refused({ kind: "not_mirrored" });
   if (tip.alteredAt !== null) {
@@ -46,7 +52,10 @@ export async function restoreStep(store: SqlStore, stream: StreamRef, connection
     }
     const batch = await readMirroredBatch(connection, stream, head + 1);
     if (batch === null) return unverified(`Postgres holds no batch that begins at ${head + 1}`);
-    const events = await readMirroredEvents(connection, stream, batch);
+    const events = await readMirroredEvents(connection, stream, batch, keyring);
+    for (const { missingKeyId: keyId, place } of events) {
+      if (keyId !== null) return refused({ kind: "unreadable", sequenceNumber: place.sequenceNumber, keyId });
+    }
     // Another call may have restored it while Postgres was read.
     if (readHead(store) !== head) continue;
     const problem = restoreBatch(store, stream, batch, events, tip.sequenceEnd);

@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { streamMigrations } from "../../migrations/stream/index.ts";
-import { withPostgres } from "../mirror/postgres.ts";
-import { type SealLimits, sealLimits } from "../settings.ts";
+import { type PayloadKeyring, payloadKeyrings } from "../at-rest/payload-keyrings.ts";
+import { type Connection, postgresProblem, withPostgres } from "../mirror/postgres.ts";
+import { readSettings, type SealLimits, sealLimits } from "../settings.ts";
 import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
@@ -28,13 +29,16 @@ import type {
   Frozen,
   PageRequest,
   ProofResult,
+  ReencryptRequest,
+  ReencryptResult,
   RestoreResult,
-  SequencedEvent,
   StoredBatch,
+  StoredEvent,
   StreamState,
 } from "./messages.ts";
 import { readMirrorState } from "./mirror-state.ts";
 import { readEntityHistory, readEvent, readEvents, readHead } from "./read.ts";
+import { reencryptPiece } from "./reencrypt.ts";
 import { type Lease, RegistryLease } from "./registry-lease.ts";
 import { restoreStep } from "./restore.ts";
 import { commitRange, readSealedRange } from "./seal.ts";
@@ -54,7 +58,7 @@ const MAX_STORED_BYTES = 9.5e9;
 /** How long an explicit commitment waits to be found in the index of batches, which is in Postgres. */
 const INDEX_PATIENCE_MS = 1_000;
 
-/** How much there is to do: events, and UTF-16 units of their payloads. */
+/** How much there is to do: events, and UTF-16 units of their payloads, or bytes of those that are encrypted. */
 interface Load {
   readonly events: number;
   readonly characters: number;
@@ -198,13 +202,30 @@ export class StreamSequencer extends DurableObject<Env> {
   /** Does a piece of the work of rebuilding this stream from Postgres; repeated until it is restored. */
   async restore(): Promise<RestoreResult> {
     if (this.#hyperdrive === null) return { kind: "refused", refusal: { kind: "no_mirror" } };
+    const keyring = this.#payloadKeyring();
     try {
-      return await withPostgres(this.#hyperdrive, (connection) => restoreStep(this.#store, this.#stream, connection));
+      return await withPostgres(this.#hyperdrive, (connection) =>
+        restoreStep(this.#store, this.#stream, connection, keyring),
+      );
     } catch (error) {
       console.error(`restoring from Postgres failed: ${String(error)}`);
       return { kind: "refused", refusal: { kind: "unreachable" } };
     } finally {
       this.#upkeep.schedule();
+    }
+  }
+
+  /** Brings the payloads of a piece of the log under the current key, or only says under which keys they are. */
+  async reencrypt(request: ReencryptRequest): Promise<ReencryptResult> {
+    const hyperdrive = this.#hyperdrive;
+    const withMirror =
+      hyperdrive && (<T>(work: (connection: Connection) => Promise<T>) => withPostgres(hyperdrive, work));
+    const parts = { store: this.#store, stream: this.#stream, keyring: this.#payloadKeyring(), withMirror };
+    try {
+      return await reencryptPiece(parts, request);
+    } catch (error) {
+      console.error(`encrypting payloads anew failed: ${String(error)}`);
+      return { kind: "unreachable", reason: postgresProblem(error) };
     }
   }
 
@@ -223,7 +244,7 @@ export class StreamSequencer extends DurableObject<Env> {
     return this.events(request);
   }
 
-  event(eventId: string): SequencedEvent | null {
+  event(eventId: string): StoredEvent | null {
     return readEvent(this.#store, this.#stream, eventId);
   }
 
@@ -276,6 +297,11 @@ export class StreamSequencer extends DurableObject<Env> {
     return turn;
   }
 
+  /** Only what reads payloads needs it: all else goes on without keys. */
+  #payloadKeyring(): PayloadKeyring {
+    return payloadKeyrings(readSettings(this.env as unknown as Record<string, unknown>))(this.#stream.tenantId);
+  }
+
   /** Whether the stream must not begin at 1 (`Upkeep.problemOfBeginning`). */
   async #problemOfBeginning(turn: readonly QueuedAppend[]): Promise<AppendResult | null> {
     const problem = await this.#upkeep.problemOfBeginning();
@@ -306,7 +332,7 @@ export class StreamSequencer extends DurableObject<Env> {
 }
 
 function loadOf({ events }: AppendRequest): Load {
-  return { events: events.length, characters: events.reduce((length, event) => length + event.payloadText.length, 0) };
+  return { events: events.length, characters: events.reduce((length, event) => length + event.payload.length, 0) };
 }
 
 function sum(a: Load, b: Load): Load {

@@ -53,7 +53,7 @@ async function problemsAfter(alteration: string): Promise<string[]> {
   return [
     ...(await logProblems(log, stream, keysOf([pusher]))),
     ...(await receiptProblems(log, stream, ledger.acknowledged.values(), await receiptPublicKey())),
-    ...servedProblems(served, log, stream),
+    ...(await servedProblems(served, log, stream)),
   ];
 }
 

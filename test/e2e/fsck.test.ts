@@ -5,7 +5,14 @@ import { newSigner } from "../../scripts/lib/signer.ts";
 import { admin, type Outcome, sealAndMirror, serverOptions, streamOptions } from "./support/admin.ts";
 import { pushMixed } from "./support/mixed-events.ts";
 import { type OwnDatabase, ownDatabase } from "../support/own-database.ts";
-import { bundleFile, removeTempDirs, type ServerProcess, startServer, tempDir } from "./support/processes.ts";
+import {
+  bundleFile,
+  PAYLOAD_KEY,
+  removeTempDirs,
+  type ServerProcess,
+  startServer,
+  tempDir,
+} from "./support/processes.ts";
 
 const EVENTS = 60;
 const stream = { tenantId: crypto.randomUUID(), storeId: crypto.randomUUID() };
@@ -52,12 +59,14 @@ interface Report {
       readonly differences: number;
       readonly first: readonly { readonly sequence_number: number | null; readonly member: string | null }[];
     }[];
+    readonly events: number;
     readonly warnings: readonly string[];
   }[];
 }
 
 const both = (): string[] => [...serverOptions(server), "--database-url", database.url];
-const fsck = (...args: string[]): Promise<Outcome> => admin(["fsck", ...args]);
+const KEYS = { PAYLOAD_ENCRYPTION_KEY: PAYLOAD_KEY };
+const fsck = (...args: string[]): Promise<Outcome> => admin(["fsck", ...args], KEYS);
 
 /** Runs with `--json`; nothing but the document may be printed. */
 async function fsckJson(code: number, ...args: string[]): Promise<Report> {
@@ -111,9 +120,30 @@ describe("where all is as it should be", () => {
   });
 
   test("the database alone, from the environment", async () => {
-    const outcome = await admin(["fsck"], { DATABASE_URL: database.url });
+    const outcome = await admin(["fsck"], { DATABASE_URL: database.url, ...KEYS });
     expect(outcome).toMatchObject({ code: 0, err: "" });
     expect(outcome.out).toMatch(/\n2 streams, 67 events, 4 batches: no differences\n$/);
+  });
+
+  test("the database alone and without a key: all but the content of payloads is checked", async () => {
+    const outcome = await admin(["fsck", "--json"], { DATABASE_URL: database.url });
+    expect(outcome).toMatchObject({ code: 0, err: "" });
+    const { ok, totals, streams } = JSON.parse(outcome.out) as Report;
+    expect({ ok, ...totals }).toMatchObject({ ok: true, events: 67, differences: 0, warnings: 2 });
+    for (const { checks, warnings, events } of streams) {
+      const checked = (name: string): number | undefined => checks.find(({ check }) => check === name)?.checked;
+      expect([checked("payload_hashes"), checked("signatures")]).toEqual([0, events]);
+      expect(warnings).toEqual([
+        expect.stringMatching(/^The content of \d+ payloads in the database was not checked: /),
+      ]);
+    }
+  });
+
+  test("a key that is given wrong is refused, and not repeated", async () => {
+    const outcome = await fsck(...both(), "--encryption-key", "abcd");
+    expect(outcome).toMatchObject({ code: 2, out: "" });
+    expect(outcome.err).toMatch(/^--encryption-key: expected 32 bytes/);
+    expect(outcome.err).not.toContain("abcd");
   });
 
   test("a stream that nobody has written to", async () => {
@@ -129,9 +159,17 @@ describe("what somebody changes in the database is found", () => {
   const changes: [string, string, string, string[]][] = [
     [
       "a payload",
-      `UPDATE ves_events SET payload = '{"n":1000}' WHERE ${OF_STREAM} AND sequence_number = 33`,
+      `UPDATE ves_events SET payload = '{"n":1000}', payload_encrypted = NULL WHERE ${OF_STREAM} AND sequence_number = 33`,
       "",
       ["database payload_hashes #33", "database mirror #33 payload", "database alterations #33 ves_events"],
+    ],
+    [
+      "an encrypted payload",
+      `UPDATE ves_events SET payload_encrypted = set_byte(payload_encrypted, 30, 1 - get_byte(payload_encrypted, 30) % 2)
+        WHERE ${OF_STREAM} AND sequence_number = 33`,
+      "",
+      // Whoever changes nothing but ciphertext leaves no trace; the hash finds it.
+      ["database payload_hashes #33"],
     ],
     [
       "a time",
@@ -160,6 +198,8 @@ describe("what somebody changes in the database is found", () => {
       `UPDATE ves_events SET event_type = 'order.paid' WHERE ${OF_STREAM} AND sequence_number = 33`,
       "",
       [
+        // A payload decrypts for its own event alone.
+        "database payload_hashes #33",
         "database signing_hashes #33",
         "database signatures #33",
         "database merkle_roots #21",
@@ -191,6 +231,7 @@ describe("what somebody changes in the database is found", () => {
       [
         "database numbers #66",
         "database numbers #null",
+        "database payload_hashes #66",
         "database signing_hashes #66",
         "database signatures #66",
         "database entity_versions #66 entity_version",

@@ -70,7 +70,7 @@ async function killRepeatedly(seed: number): Promise<void> {
       const problems = [
         ...(await logProblems(log, stream, keysOf(pushers))),
         ...(await receiptProblems(log, stream, ledger.acknowledged.values(), sequencerKey)),
-        ...servedProblems(served, log, stream),
+        ...(await servedProblems(served, log, stream)),
         ...rejectedProblems(log, ledger),
       ];
       expect(problems.slice(0, 20)).toEqual([]);

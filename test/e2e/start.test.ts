@@ -325,10 +325,15 @@ describe("npm start says in a sentence what is wrong, and exits with 1", () => {
   test.each([
     ["VES_SEQUENCER_SIGNING_KEY", undefined],
     ["BOOTSTRAP_ADMIN_API_KEY", undefined],
+    ["PAYLOAD_ENCRYPTION_KEY", undefined],
     ["MAX_EVENTS_PER_BATCH", "many"],
   ])("when .dev.vars has %s as %s", async (name, value) => {
     const path = join(clone, ".dev.vars");
-    const good = { VES_SEQUENCER_SIGNING_KEY: "9d".repeat(32), BOOTSTRAP_ADMIN_API_KEY: "key" };
+    const good = {
+      VES_SEQUENCER_SIGNING_KEY: "9d".repeat(32),
+      BOOTSTRAP_ADMIN_API_KEY: "key",
+      PAYLOAD_ENCRYPTION_KEY: "cd".repeat(32),
+    };
     const lines = Object.entries({ ...good, [name]: value }).flatMap(([key, text]) =>
       text === undefined ? [] : [`${key}=${text}\n`],
     );

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { isEmptyStore } from "../../src/storage/migrate.ts";
 import type { SqlRow } from "../../src/storage/sql-store.ts";
 import { appendEvents } from "../../src/stream/append.ts";
-import type { CheckedEvent, EventOutcome } from "../../src/stream/messages.ts";
+import type { StorableEvent, EventOutcome } from "../../src/stream/messages.ts";
 import { readEntityHistory, readEvents, readHead } from "../../src/stream/read.ts";
 import { checkedEvent, uuid } from "../support/checked-events.ts";
 import { emptyModel, entityName, modelAppend } from "../support/log-model.ts";
@@ -11,7 +11,7 @@ import { nodeStore } from "../support/node-store.ts";
 
 const STREAM = { tenantId: uuid(0xa, 1), storeId: uuid(0xb, 1) };
 
-function append(store: ReturnType<typeof nodeStore>, ...events: CheckedEvent[]): string[] {
+function append(store: ReturnType<typeof nodeStore>, ...events: StorableEvent[]): string[] {
   return appendEvents(store, events, { sequencedAt: 1_000, receiptKeyVersion: 1 }).outcomes.map(word);
 }
 
@@ -147,6 +147,7 @@ describe("append", () => {
     append(store, checkedEvent({ eventId: uuid(1, 1) }), checkedEvent({ eventId: uuid(1, 2) }));
     expect(() => store.exec("DELETE FROM events WHERE sequence_number = 2")).toThrow("append-only");
     expect(() => store.exec("UPDATE events SET created_at = '' WHERE sequence_number = 2")).toThrow("append-only");
+    expect(() => store.exec("UPDATE events SET payload = '{}' WHERE sequence_number = 2")).toThrow("append-only");
     const [row] = store.exec("SELECT * FROM events WHERE sequence_number = 2");
     const insert = (change: SqlRow): unknown[] => {
       const copy = { ...row, ...change };
@@ -158,5 +159,29 @@ describe("append", () => {
     expect(() => insert({ sequence_number: 3 })).toThrow("UNIQUE");
     expect(() => insert({ sequence_number: 0, event_id: new Uint8Array(16) })).toThrow("CHECK");
     expect(insert({ sequence_number: 3, event_id: new Uint8Array(16) })).toEqual([]);
+  });
+
+  test("the storage lets a payload be encrypted, once and again, and nothing be changed with it", () => {
+    const store = nodeStore();
+    append(store, checkedEvent({ eventId: uuid(1, 1) }));
+    const [row = {}] = store.exec("SELECT * FROM events");
+    const set = (assignments: string): unknown[] => store.exec(`UPDATE events SET ${assignments}`);
+    const encrypted = "payload = CAST('SSE2' || hex(randomblob(8)) AS BLOB)";
+    expect(set(encrypted)).toEqual([]);
+    expect(set(encrypted)).toEqual([]);
+    for (const payload of ["'SSE2'", "CAST('SSE1' AS BLOB)", "zeroblob(0)", "'{}'"]) {
+      expect(() => set(`payload = ${payload}`)).toThrow("append-only");
+    }
+    const columns = Object.keys(row).filter((column) => column !== "payload");
+    expect(columns.length).toBeGreaterThan(20);
+    for (const column of [...columns, "rowid"]) {
+      const isText = typeof row[column] === "string";
+      const isBytes = row[column] instanceof Uint8Array;
+      const isNullable = ["payload_cipher_hash", "command_id"].includes(column);
+      const other = isText || column === "signature_bundle" ? "'x'" : isBytes || isNullable ? "x'00'" : "99";
+      expect(() => set(`${encrypted}, ${column} = ${other}`), column).toThrow("append-only");
+    }
+    const [after = {}] = store.exec("SELECT * FROM events");
+    expect({ ...after, payload: null }).toEqual({ ...row, payload: null });
   });
 });

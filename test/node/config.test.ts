@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { payloadKey } from "../../src/at-rest/payload-key.ts";
 import { readConfig } from "../../src/config.ts";
 import { ConfigError } from "../../src/settings.ts";
 import { issueReceipt } from "../../src/ingest/receipt.ts";
@@ -8,11 +9,13 @@ import { uuid } from "../support/checked-events.ts";
 const SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 const OTHER_SEED = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
 const PUBLIC_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+/** What every configuration needs beside its signing key. */
+const PAYLOAD_KEY = { PAYLOAD_ENCRYPTION_KEY: OTHER_SEED };
 const RETIRED = JSON.stringify([{ key_version: 1, signing_key: SEED, valid_to: "2026-06-01T00:00:00Z" }]);
 
 describe("configuration", () => {
-  test("needs nothing but a signing key", async () => {
-    const config = await readConfig({ VES_SEQUENCER_SIGNING_KEY: SEED });
+  test("needs nothing but a signing key and a key for payloads", async () => {
+    const config = await readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: SEED });
     expect(config).toMatchObject({
       bootstrapKeyHash: null,
       apiKeyCacheMs: 15_000,
@@ -38,7 +41,7 @@ describe("configuration", () => {
     ["base64", Buffer.from(SEED, "hex").toString("base64")],
     ["base64url", Buffer.from(SEED, "hex").toString("base64url")],
   ])("a key in %s", async (_, text) => {
-    const { receiptKeys } = await readConfig({ VES_SEQUENCER_SIGNING_KEY: text });
+    const { receiptKeys } = await readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: text });
     expect(receiptKeys.current.key.publicKey).toEqual(fromHex(PUBLIC_KEY));
   });
 
@@ -55,6 +58,26 @@ describe("configuration", () => {
     ],
     [{ VES_SEQUENCER_SIGNING_KEY: SEED, VES_SEQUENCER_ID: "seq-1" }, /VES_SEQUENCER_ID/],
     [{ VES_SEQUENCER_SIGNING_KEY: SEED, VES_SEQUENCER_RETIRED_KEYS: "[" }, /VES_SEQUENCER_RETIRED_KEYS/],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED }, /PAYLOAD_ENCRYPTION_KEY: there is none/],
+    [
+      { VES_SEQUENCER_SIGNING_KEY: SEED, PAYLOAD_ENCRYPTION_MODE: "optional" },
+      /there is none, .* \(PAYLOAD_ENCRYPTION_MODE is optional\)/,
+    ],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED, PAYLOAD_ENCRYPTION_MODE: "maybe" }, /expected required, optional or disabled/],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED, PAYLOAD_ENCRYPTION_KEY: "ab" }, /PAYLOAD_ENCRYPTION_KEY: expected 32 bytes/],
+    [
+      { VES_SEQUENCER_SIGNING_KEY: SEED, PAYLOAD_ENCRYPTION_KEYS: `${SEED},` },
+      /PAYLOAD_ENCRYPTION_KEYS.1: expected 32/,
+    ],
+    [{ VES_SEQUENCER_SIGNING_KEY: SEED, PAYLOAD_ENCRYPTION_KEYS_BY_TENANT: "[" }, /BY_TENANT: expected a JSON object/],
+    [
+      { VES_SEQUENCER_SIGNING_KEY: SEED, PAYLOAD_ENCRYPTION_KEYS_BY_TENANT: `{"shop": ["${SEED}"]}` },
+      /PAYLOAD_ENCRYPTION_KEYS_BY_TENANT/,
+    ],
+    [
+      { VES_SEQUENCER_SIGNING_KEY: SEED, PAYLOAD_ENCRYPTION_KEYS_BY_TENANT: `{"${uuid(1, 1)}": []}` },
+      /PAYLOAD_ENCRYPTION_KEYS_BY_TENANT/,
+    ],
     [{ VES_SEQUENCER_SIGNING_KEY: OTHER_SEED, VES_SEQUENCER_RETIRED_KEYS: RETIRED }, /VES_SEQUENCER_KEY_VERSION/],
   ])("%j is refused with the variable's name, and without the secret", async (variables, message) => {
     const error = await readConfig(variables).catch((caught: unknown) => caught);
@@ -66,7 +89,7 @@ describe("configuration", () => {
   const LONG = "x".repeat(32);
   const SHORT = "x".repeat(31);
   const OFF = { AUTH_MODE: "disabled", ALLOW_AUTH_DISABLED: "true" };
-  const read = (variables: Record<string, string>) => readConfig({ VES_SEQUENCER_SIGNING_KEY: SEED, ...variables });
+  const read = (variables: Record<string, string>) => readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: SEED, ...variables });
 
   test.each<[Record<string, string>, string]>([
     [{ AUTH_MODE: "off" }, 'AUTH_MODE: Invalid option: expected one of "required"|"disabled"'],
@@ -147,14 +170,45 @@ describe("configuration", () => {
     ["required", ["required", "strict", "require"]],
   ])("mode %s of schema validation: %j", async (mode, names) => {
     for (const name of names) {
-      const config = await readConfig({ VES_SEQUENCER_SIGNING_KEY: SEED, SCHEMA_VALIDATION_MODE: name });
+      const config = await readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: SEED, SCHEMA_VALIDATION_MODE: name });
       expect(config.schemaMode).toBe(mode);
     }
   });
 
+  test.each([
+    ["required", "REQUIRED on true 1", true, false],
+    ["optional", "optional", true, true],
+    ["disabled", "disabled Off false 0", false, true],
+  ])("payloads %s", async (_, spellings, encrypts, readsText) => {
+    for (const mode of spellings.split(" ")) {
+      const settings = { VES_SEQUENCER_SIGNING_KEY: SEED, PAYLOAD_ENCRYPTION_MODE: mode, ...PAYLOAD_KEY };
+      const keyring = (await readConfig(settings)).payloadKeys(uuid(1, 1));
+      expect([keyring.current !== null, keyring.readsText, keyring.keys.size]).toEqual([encrypts, readsText, 1]);
+    }
+  });
+
+  test("payloads are encrypted under the first key, or the tenant's own, and read with all of both", async () => {
+    const tenant = uuid(1, 0xabc);
+    const third = "11".repeat(32);
+    const ids = async (settings: Record<string, string>, tenantId: string): Promise<(string | undefined)[]> => {
+      const config = await readConfig({ VES_SEQUENCER_SIGNING_KEY: SEED, ...settings });
+      const { current, keys } = config.payloadKeys(tenantId);
+      return [current?.id, ...keys.keys()];
+    };
+    const [a, b, c] = [SEED, OTHER_SEED, third].map((seed) => payloadKey(fromHex(seed)).id);
+    const base64 = Buffer.from(OTHER_SEED, "hex").toString("base64");
+    const keys = { PAYLOAD_ENCRYPTION_KEY: third, PAYLOAD_ENCRYPTION_KEYS: `0x${SEED}, ${base64}` };
+    expect(await ids(keys, tenant)).toEqual([a, a, b]);
+    const own = { [tenant.toUpperCase()]: [third] };
+    const withOwn = { ...keys, PAYLOAD_ENCRYPTION_KEYS_BY_TENANT: JSON.stringify(own) };
+    expect(await ids(withOwn, tenant)).toEqual([c, c, a, b]);
+    expect(await ids(withOwn, uuid(1, 2))).toEqual([a, a, b]);
+  });
+
   test("receipts keep the key of their time, and the sequencer its id, when the key is rotated", async () => {
-    const before = await readConfig({ VES_SEQUENCER_SIGNING_KEY: SEED });
+    const before = await readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: SEED });
     const after = await readConfig({
+      ...PAYLOAD_KEY,
       VES_SEQUENCER_SIGNING_KEY: OTHER_SEED,
       VES_SEQUENCER_KEY_VERSION: "2",
       VES_SEQUENCER_RETIRED_KEYS: RETIRED,

@@ -55,7 +55,7 @@ const LOG_DAMAGE: [string, (log: LooseLog) => void, Finding[]][] = [
     "an altered ciphertext",
     (log) => {
       const encrypted = event(log, 14);
-      encrypted.payloadText = encrypted.payloadText.replace(/"tag_b64u":"./, '"tag_b64u":"_');
+      encrypted.payloadText = (encrypted.payloadText as string).replace(/"tag_b64u":"./, '"tag_b64u":"_');
     },
     ["log payload_hashes #14"],
   ],

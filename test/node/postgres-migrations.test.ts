@@ -55,7 +55,7 @@ describe("migratePostgres", () => {
   test("applies all steps once, and the second time none", async () => {
     expect(await migratePostgres(url)).toEqual({ applied: STEPS });
     const first = await schema(client);
-    expect(first).toContain("ves_events.payload text NO");
+    expect(first).toContain("ves_events.created_at text NO");
     expect(await migratePostgres(url)).toEqual({ applied: [] });
     expect(await schema(client)).toBe(first);
   });
@@ -153,6 +153,39 @@ describe("what is done by hand to mirrored rows is recorded", () => {
     );
     const place = { tenant_id: tenant, store_id: store, table_name: table, sequence_number: number };
     expect(rows).toEqual([{ ...place, operation, altered_by: "sequencer" }]);
+  });
+
+  const ENCRYPTED = "'SSE2'::bytea || decode('00', 'hex')";
+
+  test("a payload is encrypted, and under another key, without a record", async () => {
+    const rekeyed = `UPDATE ves_events SET payload = NULL, payload_encrypted = ${ENCRYPTED}`;
+    await client.query(rekeyed);
+    await client.query(`${rekeyed} || decode('01', 'hex')`);
+    expect((await client.query("SELECT 1 FROM ves_alterations")).rows).toEqual([]);
+    expect((await client.query("SELECT payload FROM ves_events")).rows).toEqual([{ payload: null }]);
+  });
+
+  test.each([
+    ["something beside it", `payload = NULL, payload_encrypted = ${ENCRYPTED}, created_at = 'x'`],
+    ["the number beside it", `payload = NULL, payload_encrypted = ${ENCRYPTED}, sequence_number = 9`],
+    ["bytes that are no encrypted payload", "payload = NULL, payload_encrypted = 'SSE1'"],
+    ["another text", "payload = '[2]'"],
+  ])("%s is recorded", async (_, change) => {
+    await client.query(`UPDATE ves_events SET ${change}`);
+    expect((await client.query("SELECT operation FROM ves_alterations")).rows).toEqual([{ operation: "UPDATE" }]);
+  });
+
+  test("an encrypted payload that is put back as text is recorded", async () => {
+    await client.query(`UPDATE ves_events SET payload = NULL, payload_encrypted = ${ENCRYPTED}`);
+    await client.query("UPDATE ves_events SET payload = '{}', payload_encrypted = NULL");
+    expect((await client.query("SELECT operation FROM ves_alterations")).rows).toEqual([{ operation: "UPDATE" }]);
+  });
+
+  test.each([
+    ["no payload", "payload = NULL"],
+    ["two payloads", `payload_encrypted = ${ENCRYPTED}`],
+  ])("a row with %s is refused", async (_, change) => {
+    await expect(client.query(`UPDATE ves_events SET ${change}`)).rejects.toThrow("ves_events_payload");
   });
 
   test("a commitment whose leaves are not its range is refused", async () => {

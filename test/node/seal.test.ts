@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { SealLimits } from "../../src/settings.ts";
 import { appendEvents } from "../../src/stream/append.ts";
 import { listBatches, readBatch, readProof, readProofOfEvent } from "../../src/stream/batches.ts";
-import type { Batch, CheckedEvent, CommitResult } from "../../src/stream/messages.ts";
+import type { Batch, StorableEvent, CommitResult } from "../../src/stream/messages.ts";
 import { nextSealAt, readProgress } from "../../src/stream/progress.ts";
 import { readHead } from "../../src/stream/read.ts";
 import { commitRange, sealDue } from "../../src/stream/seal.ts";
@@ -20,7 +20,7 @@ const LIMITS: SealLimits = { maxEvents: 8, maxAgeMs: 1_000 };
 const directory = mkdtempSync(join(tmpdir(), "sequencer-seal-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-const eventOf = (n: number): CheckedEvent => checkedEvent({ eventId: uuid(1, n), entityId: `o${n % 5}` });
+const eventOf = (n: number): StorableEvent => checkedEvent({ eventId: uuid(1, n), entityId: `o${n % 5}` });
 
 function append(store: NodeStore, from: number, count: number, sequencedAt = 0): void {
   const events = Array.from({ length: count }, (_, i) => eventOf(from + i));
@@ -44,7 +44,7 @@ const allBatches = (store: NodeStore): Batch[] =>
   listBatches(store, { before: Number.MAX_SAFE_INTEGER, limit: 10_000 }).batches.toReversed();
 
 /** Everything that sealing promises, checked against the events alone. */
-function expectSound(store: NodeStore, log: readonly CheckedEvent[]): void {
+function expectSound(store: NodeStore, log: readonly StorableEvent[]): void {
   const batches = allBatches(store);
   let next = 1;
   for (const { sequenceStart, sequenceEnd } of batches) {
@@ -74,7 +74,7 @@ function expectSound(store: NodeStore, log: readonly CheckedEvent[]): void {
 
 function isProven(
   proof: Extract<ReturnType<typeof readProof>, { kind: "proof" }>["proof"],
-  event: CheckedEvent,
+  event: StorableEvent,
 ): boolean {
   const { batch, sequenceNumber, path } = proof;
   return verifyEventInclusion({
@@ -119,7 +119,7 @@ describe("sealing", () => {
       fc.property(fc.array(anyStep, { maxLength: 30 }), (steps) => {
         const path = join(directory, `${++files}.sqlite`);
         let store = nodeStore(path);
-        const log: CheckedEvent[] = [];
+        const log: StorableEvent[] = [];
         let now = 0;
         for (const step of steps) {
           const sealed = log.length === 0 ? 0 : (allBatches(store).at(-1)?.sequenceEnd ?? 0);

@@ -5,7 +5,10 @@ import { submissionOf, submissionSchema } from "../../src/ingest/submission.ts";
 import { newSigner, signEvent } from "../../scripts/lib/signer.ts";
 import { uuid } from "../support/checked-events.ts";
 
-const config = await readConfig({ VES_SEQUENCER_SIGNING_KEY: "ab".repeat(32) });
+const config = await readConfig({
+  VES_SEQUENCER_SIGNING_KEY: "ab".repeat(32),
+  PAYLOAD_ENCRYPTION_KEY: "cd".repeat(32),
+});
 
 /** A request of events whose payloads are one string each, of these lengths. */
 async function submit(lengths: readonly number[]): Promise<number> {

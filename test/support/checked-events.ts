@@ -1,4 +1,4 @@
-import type { CheckedEvent, Rejection } from "../../src/stream/messages.ts";
+import type { Rejection, StorableEvent } from "../../src/stream/messages.ts";
 import { canonicalJson, type JsonValue, payloadPlainHash, sha256, utf8, ZERO_32 } from "../../src/ves/index.ts";
 
 export interface EventShape {
@@ -17,7 +17,7 @@ export interface EventShape {
  * An event as the Worker hands it to a stream. The log does not look at signatures, so a hash over the members stands
  * for the signing hash here; events that are really signed are pushed in the tests of the HTTP API.
  */
-export function checkedEvent(shape: EventShape): CheckedEvent {
+export function checkedEvent(shape: EventShape): StorableEvent {
   const payloadText = canonicalJson(shape.payload ?? { n: 1 });
   const members = JSON.stringify([shape.eventId, shape.entityType, shape.entityId, shape.eventType, payloadText]);
   return {
@@ -37,7 +37,7 @@ export function checkedEvent(shape: EventShape): CheckedEvent {
       ...(shape.commandId === undefined ? {} : { command_id: shape.commandId }),
       ...(shape.baseVersion === undefined ? {} : { base_version: shape.baseVersion }),
     },
-    payloadText,
+    payload: payloadText,
     payloadIntact: true,
     signingHash: sha256(utf8(members)),
     rejection: shape.rejection ?? null,

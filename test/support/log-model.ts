@@ -1,11 +1,11 @@
-import type { CheckedEvent } from "../../src/stream/messages.ts";
+import type { StorableEvent } from "../../src/stream/messages.ts";
 
 /**
  * What a stream must answer, written as plainly as can be: the rules of VES 6.4 over arrays and maps, with nothing of
  * the implementation's queries, caches or chains.
  */
 export interface LogModel {
-  readonly log: CheckedEvent[];
+  readonly log: StorableEvent[];
   readonly versions: Map<string, number>;
   readonly commands: Set<string>;
 }
@@ -15,7 +15,7 @@ export function emptyModel(): LogModel {
 }
 
 /** One word for each event of the request: `accepted N`, `replayed N` or the reason of its rejection. */
-export function modelAppend(model: LogModel, events: readonly CheckedEvent[]): string[] {
+export function modelAppend(model: LogModel, events: readonly StorableEvent[]): string[] {
   const seenEvents = new Set<string>();
   const seenCommands = new Set<string>();
   return events.map((event) => {
@@ -24,7 +24,7 @@ export function modelAppend(model: LogModel, events: readonly CheckedEvent[]): s
     seenEvents.add(id);
     const place = model.log.findIndex((stored) => stored.envelope.event_id === id);
     if (place !== -1) {
-      return isSame(model.log[place] as CheckedEvent, event) ? `replayed ${place + 1}` : "duplicate_event_id";
+      return isSame(model.log[place] as StorableEvent, event) ? `replayed ${place + 1}` : "duplicate_event_id";
     }
     if (event.rejection !== null) return event.rejection.reason;
     if (command !== undefined) {
@@ -41,10 +41,10 @@ export function modelAppend(model: LogModel, events: readonly CheckedEvent[]): s
   });
 }
 
-export function entityName({ envelope }: CheckedEvent): string {
+export function entityName({ envelope }: StorableEvent): string {
   return JSON.stringify([envelope.entity_type, envelope.entity_id]);
 }
 
-function isSame(a: CheckedEvent, b: CheckedEvent): boolean {
+function isSame(a: StorableEvent, b: StorableEvent): boolean {
   return JSON.stringify({ ...a, rejection: null }) === JSON.stringify({ ...b, rejection: null });
 }

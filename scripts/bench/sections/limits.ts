@@ -26,6 +26,7 @@ const NAMES: Record<RequestPart, string> = {
   payloadPlainHash: "  of which payloadPlainHash",
   eventSigningHash: "  of which eventSigningHash",
   verifyEd25519: "  of which verifyEd25519",
+  encryptPayload: "encrypting payloads",
   rpc: "RPC to the object and back, no work",
   issueReceipt: "issueReceipt",
   sign: "  of which signing",

@@ -7,7 +7,7 @@ import { appendEvents } from "../../../src/stream/append.ts";
 import { readProof } from "../../../src/stream/batches.ts";
 import { readProgress } from "../../../src/stream/progress.ts";
 import { readHead } from "../../../src/stream/read.ts";
-import type { CheckedEvent } from "../../../src/stream/messages.ts";
+import type { StorableEvent } from "../../../src/stream/messages.ts";
 import { entityFact, EVENTS_PER_ENTITY, factOf } from "../workload.ts";
 import type { Fact } from "../../lib/signer.ts";
 import { checkedEvent } from "./checked-events.ts";
@@ -28,7 +28,7 @@ export class BenchObject extends DurableObject<Env> {
   readonly #store: SqlStore;
   /** Facts made so far, and with them entities. */
   #facts = 0;
-  #prepared: CheckedEvent[][] = [];
+  #prepared: StorableEvent[][] = [];
   #preparedRows: RawBatch[] = [];
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -75,14 +75,14 @@ export class BenchObject extends DurableObject<Env> {
   }
 
   /** What remains of {@link run} over RPC when nothing is done with the events. */
-  take(events: readonly CheckedEvent[]): { kind: "accepted"; place: object }[] {
+  take(events: readonly StorableEvent[]): { kind: "accepted"; place: object }[] {
     return events.map((_, index) => ({
       kind: "accepted",
       place: { sequenceNumber: index + 1, sequencedAt: 1_790_000_000_000, receiptKeyVersion: RECEIPT_KEY_VERSION },
     }));
   }
 
-  #append(events: readonly CheckedEvent[], store = this.#store): void {
+  #append(events: readonly StorableEvent[], store = this.#store): void {
     const { outcomes } = appendEvents(store, events, {
       sequencedAt: Date.now(),
       receiptKeyVersion: RECEIPT_KEY_VERSION,

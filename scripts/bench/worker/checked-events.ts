@@ -1,11 +1,11 @@
-import type { CheckedEvent } from "../../../src/stream/messages.ts";
+import type { StorableEvent } from "../../../src/stream/messages.ts";
 import { canonicalJson, newUuidV7, ZERO_32 } from "../../../src/ves/index.ts";
 import type { Fact } from "../../lib/signer.ts";
 
 const AGENT = "0d4b1c0e-5a7f-4c53-9a53-3f0c6e0c2a11";
 
 /** An event as the Worker hands it to the stream after verification. Hash and signature are random: nobody looks at them. */
-export function checkedEvent(fact: Fact, orderedId = false): CheckedEvent {
+export function checkedEvent(fact: Fact, orderedId = false): StorableEvent {
   return {
     envelope: {
       ves_version: 2,
@@ -22,7 +22,7 @@ export function checkedEvent(fact: Fact, orderedId = false): CheckedEvent {
       agent_signature: randomBytes(64),
       ...(fact.commandId === undefined ? {} : { command_id: fact.commandId }),
     },
-    payloadText: canonicalJson(fact.payload),
+    payload: canonicalJson(fact.payload),
     payloadIntact: true,
     signingHash: randomBytes(32),
     rejection: null,

@@ -1,4 +1,4 @@
-import type { CheckedEvent } from "../../../src/stream/messages.ts";
+import type { StorableEvent } from "../../../src/stream/messages.ts";
 import type { BenchCall, ObjectAnswer, ObjectCall, Part } from "./messages.ts";
 import { partsOf } from "./parts.ts";
 
@@ -9,7 +9,7 @@ export { TenantRegistry } from "../../../src/tenant/tenant-registry.ts";
 
 interface ObjectStub {
   run(call: ObjectCall): Promise<ObjectAnswer>;
-  take(events: readonly CheckedEvent[]): Promise<unknown>;
+  take(events: readonly StorableEvent[]): Promise<unknown>;
 }
 
 let parts: Record<Part, () => unknown> | null = null;
@@ -22,7 +22,7 @@ async function answer(call: BenchCall, env: Env): Promise<object> {
   if (call.op === "object") return objectOf(env, call.object).run(call.call);
   if (call.op === "body") {
     // A stub belongs to the request that made it, so each pass makes its own.
-    const object = { take: (events: readonly CheckedEvent[]) => objectOf(env, "rpc").take(events) };
+    const object = { take: (events: readonly StorableEvent[]) => objectOf(env, "rpc").take(events) };
     parts = await partsOf(call.text, call.publicKey, env, object);
     return {};
   }

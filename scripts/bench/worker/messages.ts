@@ -53,6 +53,7 @@ export const PARTS = [
   "eventSigningHash",
   "verifyEd25519",
   "validatePayload",
+  "encryptPayload",
   "rpc",
   "issueReceipt",
   "sign",

@@ -5,8 +5,9 @@ import { configOf } from "../../../src/config.ts";
 import { checkEvent, type CheckContext } from "../../../src/ingest/check-event.ts";
 import { SchemaGate } from "../../../src/ingest/schema-gate.ts";
 import { issueReceipt } from "../../../src/ingest/receipt.ts";
+import { storableEvents } from "../../../src/ingest/storable-events.ts";
 import { type Submission, submissionOf, submissionSchema } from "../../../src/ingest/submission.ts";
-import type { CheckedEvent } from "../../../src/stream/messages.ts";
+import type { CheckedEvent, StorableEvent } from "../../../src/stream/messages.ts";
 import {
   canonicalJson,
   eventSigningHash,
@@ -32,7 +33,7 @@ export async function partsOf(
   text: string,
   publicKeyHex: string,
   env: Env,
-  object: { take(events: readonly CheckedEvent[]): Promise<unknown> },
+  object: { take(events: readonly StorableEvent[]): Promise<unknown> },
 ): Promise<Record<Part, Pass>> {
   const config = await configOf(env);
   const publicKey = fromHex(publicKeyHex);
@@ -54,6 +55,8 @@ export async function partsOf(
     if (problem !== undefined) throw new Error(`${problem.path} ${problem.message}`);
     receipts.push(await receiptOf(one));
   }
+  const payloadKeys = config.payloadKeys(stream.tenantId);
+  const storable = await storableEvents(checked, stream, payloadKeys);
   const { key } = config.receiptKeys.current;
 
   function receiptOf({ envelope, signingHash }: CheckedEvent): Promise<Receipt> {
@@ -74,7 +77,8 @@ export async function partsOf(
       inTurn(checked, ({ envelope, signingHash }) => verifyEd25519(publicKey, signingHash, envelope.agent_signature)),
     validatePayload: () =>
       events.map(({ envelope, payloadText }) => validatePayload(envelope.payload as JsonValue, payloadText.length)),
-    rpc: () => object.take(checked),
+    encryptPayload: () => storableEvents(checked, stream, payloadKeys),
+    rpc: () => object.take(storable),
     issueReceipt: () => inTurn(checked, receiptOf),
     sign: () => inTurn(checked, ({ signingHash }) => key.sign(signingHash)),
     stringify: () => JSON.stringify({ receipts }),

@@ -1,6 +1,6 @@
 import type { SqlValue } from "../../../src/storage/sql-store.ts";
 import { eventBindings, INSERT_EVENT } from "../../../src/stream/event-row.ts";
-import type { CheckedEvent } from "../../../src/stream/messages.ts";
+import type { StorableEvent } from "../../../src/stream/messages.ts";
 import { uuidBytes } from "../../../src/ves/index.ts";
 
 /** The rows of one batch, ready to be bound: what is left is storage alone. */
@@ -16,7 +16,7 @@ const UPSERT_ENTITY = `INSERT INTO entities (entity_type, entity_id, version, la
   SET version = excluded.version, last_sequence = excluded.last_sequence, skip_sequence = excluded.skip_sequence`;
 
 /** The rows that appendEvents would write for these events, numbered from `head + 1` on. */
-export function rawBatch(events: readonly CheckedEvent[], head: number): RawBatch {
+export function rawBatch(events: readonly StorableEvent[], head: number): RawBatch {
   const entities = new Map<string, { type: string; version: number; last: number | null }>();
   const commands: SqlValue[][] = [];
   const rows = events.map((event, index) => {

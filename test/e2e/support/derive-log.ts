@@ -5,7 +5,9 @@ import { isDeepStrictEqual } from "node:util";
 import { call, type Server } from "../../../scripts/lib/client.ts";
 import { blob, blobOrNull, integer, type SqlRow, text } from "../../../src/storage/sql-store.ts";
 import { ENTITY_STRIDE } from "../../../src/stream/entity-stride.ts";
-import { eventFromRow } from "../../../src/stream/event-row.ts";
+import { openPayload } from "../../../src/at-rest/open-payload.ts";
+import { eventFromRow, withContent } from "../../../src/stream/event-row.ts";
+import type { SequencedEvent } from "../../../src/stream/messages.ts";
 import type { StreamRef } from "../../../src/stream/stream-ref.ts";
 import {
   contentProblem,
@@ -22,6 +24,7 @@ import {
 } from "../../../src/ves/index.ts";
 import { nodeStore } from "../../support/node-store.ts";
 import { batchProblems } from "./derive-batches.ts";
+import { payloadKeyring } from "./processes.ts";
 
 /*
  * Re-derives a stream's log from its raw storage, for tests that do harm to the server in between. Everything that the
@@ -121,7 +124,7 @@ export async function receiptProblems(
       problems.push(`${name}: the log ends before its number ${receipt.sequenceNumber}`);
       continue;
     }
-    const stored = eventFromRow(row, stream);
+    const stored = await openRow(row, stream);
     if (stored.sequenceNumber !== receipt.sequenceNumber || stored.envelope.event_id !== event.event_id) {
       problems.push(`${name}: another event is at its number ${receipt.sequenceNumber}`);
       continue;
@@ -150,18 +153,34 @@ export async function readServedLog(server: Server, { tenantId, storeId }: Strea
 }
 
 /** Where what a server served differs from the log read from its storage later on, which may have grown since. */
-export function servedProblems(served: readonly ServedEvent[], log: StoredLog, stream: StreamRef): string[] {
-  return served.flatMap((event, index) => {
+export async function servedProblems(
+  served: readonly ServedEvent[],
+  log: StoredLog,
+  stream: StreamRef,
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [index, event] of served.entries()) {
     const row = log.events[index];
-    if (row === undefined) return [`served event ${index + 1}: not in the log`];
-    const { envelope, sequenceNumber, sequencedAt } = eventFromRow(row, stream);
+    if (row === undefined) {
+      problems.push(`served event ${index + 1}: not in the log`);
+      continue;
+    }
+    const { envelope, sequenceNumber, sequencedAt } = await openRow(row, stream);
     const stored = {
       ...toWireEnvelope(envelope),
       sequence_number: sequenceNumber,
       sequenced_at: toRfc3339Offset(sequencedAt),
     };
-    return isDeepStrictEqual(event, stored) ? [] : [`served event ${index + 1}: differs from the stored one`];
-  });
+    if (!isDeepStrictEqual(event, stored)) problems.push(`served event ${index + 1}: differs from the stored one`);
+  }
+  return problems;
+}
+
+/** The event of a row, decrypted with the keys of the servers under test; without its content when it does not decrypt. */
+async function openRow(row: SqlRow, stream: StreamRef): Promise<SequencedEvent> {
+  const stored = eventFromRow(row, stream);
+  const opened = await openPayload(payloadKeyring(), stream, stored.envelope, stored.payload);
+  return opened.kind === "opened" ? withContent(stored, opened.text) : stored;
 }
 
 function numberProblems({ events }: StoredLog): string[] {
@@ -178,9 +197,10 @@ function numberProblems({ events }: StoredLog): string[] {
 }
 
 async function eventProblems(row: SqlRow, stream: StreamRef, keys: AgentKeys): Promise<string[]> {
-  const { envelope, signingHash, sequenceNumber } = eventFromRow(row, stream);
+  const { envelope, signingHash, sequenceNumber } = await openRow(row, stream);
   const found: (string | undefined)[] = [];
   if (!equalBytes(eventSigningHash(envelope), signingHash)) found.push("its signing hash is that of another event");
+  if (typeof row["payload"] === "string") found.push("its payload is not encrypted");
   found.push(contentProblem(envelope)?.message);
   const key = keys.get(`${envelope.source_agent_id}/${envelope.agent_key_id}`);
   if (key === undefined) found.push("no agent of this test has its key");

@@ -157,8 +157,13 @@ const UUIDS = new Set(["event_id", "source_agent_id", "command_id", "batch_id"])
 /** They serve the object's own lookups, and follow from the rest. */
 const NOT_MIRRORED = new Set(["previous_sequence", "skip_sequence", "tree"]);
 
-function eventOf(row: SqlRow, stream: StreamRef): Row {
-  return { ...namesOf(stream), ...plainSqlite(row) };
+function eventOf({ payload = null, ...row }: SqlRow, stream: StreamRef): Row {
+  // One column there holds what is text, another what is encrypted.
+  const payloads =
+    typeof payload === "string"
+      ? { payload, payload_encrypted: null }
+      : { payload: null, payload_encrypted: toHex(blob(payload)) };
+  return { ...namesOf(stream), ...plainSqlite(row), ...payloads };
 }
 
 function commitmentOf(row: SqlRow, stream: StreamRef): Row {

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "../../../scripts/lib/client.ts";
 import { bundleWorker } from "../../../scripts/lib/bundle-worker.ts";
 import type { Variables } from "../../../scripts/lib/local-server.ts";
+import { payloadKey } from "../../../src/at-rest/payload-key.ts";
+import type { PayloadKeyring } from "../../../src/at-rest/payload-keyrings.ts";
 import { fromHex, signingKeyFromSeed } from "../../../src/ves/index.ts";
 
 const SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
@@ -14,11 +16,14 @@ const API_KEY = "e2e_admin_key";
 /** What serve.ts prints when a run of the Cron Trigger went well. */
 const CRON_RAN = "ran";
 
+/** What payloads of the servers under test are encrypted under. */
+export const PAYLOAD_KEY = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
+
 /** Secrets of the servers under test; they protect nothing. */
 const VARIABLES: Variables = {
   VES_SEQUENCER_SIGNING_KEY: SEED,
   BOOTSTRAP_ADMIN_API_KEY: API_KEY,
-  PAYLOAD_ENCRYPTION_KEY: "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+  PAYLOAD_ENCRYPTION_KEY: PAYLOAD_KEY,
 };
 
 /** A server in processes of its own. */
@@ -53,6 +58,12 @@ export interface ServerOptions {
 /** The key that receipts of {@link startServer}'s servers verify under. */
 export async function receiptPublicKey(): Promise<Uint8Array> {
   return (await signingKeyFromSeed(fromHex(SEED))).publicKey;
+}
+
+/** What their payloads are read with. */
+export function payloadKeyring(): PayloadKeyring {
+  const current = payloadKey(fromHex(PAYLOAD_KEY));
+  return { current, keys: new Map([[current.id, current]]), readsText: true };
 }
 
 /** A new directory; {@link removeTempDirs} removes it. */

@@ -180,7 +180,7 @@ describe("every route that is not public", () => {
     const signer = await newAgent();
     const key = await mint(signer, { admin: true });
     const routes = (await everyRoute(signer, crypto.randomUUID())).filter(({ access }) => access === "bootstrap");
-    expect(routes).toHaveLength(3);
+    expect(routes).toHaveLength(4);
     for (const { method, path, body } of routes) {
       const reply = await call(method, path, { key, body });
       expectError(reply, "INSUFFICIENT_PERMISSIONS", "Bootstrap administrator required");

@@ -9,7 +9,7 @@ import { COMMITMENTS, newLog, type Proof, seal } from "./batches.ts";
 import {
   accept,
   type Call,
-  call,
+  call as callDefault,
   event,
   expectError,
   mint,
@@ -28,6 +28,11 @@ const WITHOUT_STREAMS = {
     },
   },
 };
+
+/** To a deployment that encrypts nothing at rest: only there events are kept at the edge. */
+function call<Body>(method: string, path: string, given: Call = {}): Promise<Reply<Body>> {
+  return callDefault(method, path, { ...given, settings: { PAYLOAD_ENCRYPTION_MODE: "disabled", ...given.settings } });
+}
 
 interface Sealed {
   readonly signer: Signer;
@@ -185,6 +190,19 @@ describe("an answer that never changes", () => {
       (await call<Proof>("GET", url("/api/v1/ves/proofs/1", streamQuery(signer)))).body;
     expect((await read(one)).merkle_root).not.toBe((await read(two)).merkle_root);
     expect(await read(one)).toEqual(await read(one));
+  });
+});
+
+describe("where payloads are encrypted at rest", () => {
+  it("events are kept by their readers, and not at the edge", async () => {
+    const { answers } = await sealedLog();
+    for (const { path, key } of answers.filter((answer) => answer.key.includes("batch-events"))) {
+      const reply = await callDefault("GET", path);
+      expect([reply.status, reply.headers.get("cache-control")]).toEqual([200, "private, max-age=31536000, immutable"]);
+      const tag = { "if-none-match": reply.headers.get("etag") ?? "" };
+      expect((await callDefault("GET", path, { headers: tag })).status).toBe(304);
+      expect(await caches.default.match(immutableUrl(key))).toBeUndefined();
+    }
   });
 });
 

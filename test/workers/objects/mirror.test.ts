@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { seededRandom } from "../../e2e/support/random.ts";
 import { withPostgres } from "../../../src/mirror/postgres.ts";
+import { ENCRYPTION_BYTES, PAYLOAD_MAGIC } from "../../../src/at-rest/payload-cipher.ts";
 import { readTip, writeBatches } from "../../../src/mirror/stream-tables.ts";
 import {
   alarmOf,
@@ -183,7 +184,7 @@ describe("sealing and mirroring", { timeout: 30_000 }, () => {
     const payload = '\u{1F600}\\"\u0000x'.repeat(100_000);
     const large = Array.from({ length: 8 }, (_, n) => ({
       ...event(stream, n + 1),
-      payloadText: JSON.stringify(payload),
+      payload: JSON.stringify(payload),
     }));
     expect(await stream.object.append(request(large))).toMatchObject({ kind: "appended", head: 8 });
     await commit(stream, 1, 2);
@@ -193,6 +194,26 @@ describe("sealing and mirroring", { timeout: 30_000 }, () => {
     await untilMirrored(stream, 8);
     const rows = await postgres<{ payload: string }>(`SELECT payload FROM ves_events ${THIS}`, ...ids(stream));
     expect(rows.map((row) => row.payload === JSON.stringify(payload))).toEqual(Array.from({ length: 8 }, () => true));
+  });
+
+  test("so are encrypted ones, byte for byte", async () => {
+    const stream = newStream();
+    const large = Array.from({ length: 4 }, (_, n) => {
+      const payload = new Uint8Array(1024 * 1024 + ENCRYPTION_BYTES).fill(200 + n);
+      payload.set(PAYLOAD_MAGIC);
+      return { ...event(stream, n + 1), payload };
+    });
+    expect(await stream.object.append(request(large))).toMatchObject({ kind: "appended", head: 4 });
+    await commit(stream, 1, 3);
+    await commit(stream, 4, 4);
+    await untilMirrored(stream, 4);
+    const rows = await postgres<{ same: boolean }>(
+      `SELECT payload IS NULL AND payload_encrypted = 'SSE2'::bytea || decode(repeat(to_hex(199 + sequence_number), $3), 'hex') AS same
+         FROM ves_events ${THIS}`,
+      ...ids(stream),
+      1024 * 1024 + ENCRYPTION_BYTES - PAYLOAD_MAGIC.length,
+    );
+    expect(rows).toEqual(Array.from({ length: 4 }, () => ({ same: true })));
   });
 
   test("batches are written onto the tip that they follow on, or not at all", async () => {

@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import type { AppendRequest, AppendResult, CheckedEvent } from "../../../src/stream/messages.ts";
+import type { AppendRequest, AppendResult, StorableEvent } from "../../../src/stream/messages.ts";
 import { streamStub } from "../../../src/stream/stream-client.ts";
 import { streamObjectName } from "../../../src/stream/stream-ref.ts";
 import { LEASE_MS } from "../../../src/tenant/lease.ts";
@@ -16,7 +16,7 @@ function newStream() {
   return { ...stream, object, stub, registry };
 }
 
-function request(events: CheckedEvent[], registryVersion = 0): AppendRequest {
+function request(events: StorableEvent[], registryVersion = 0): AppendRequest {
   return { registryVersion, receiptKeyVersion: 1, events, isNewStore: true };
 }
 

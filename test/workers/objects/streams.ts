@@ -1,6 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
+import type { PayloadKeyring } from "../../../src/at-rest/payload-keyrings.ts";
 import { readMirroredBatch, readMirroredEvents } from "../../../src/mirror/mirrored-batches.ts";
 import { withPostgres } from "../../../src/mirror/postgres.ts";
 import type {
@@ -8,7 +9,7 @@ import type {
   AppendRequest,
   AppendResult,
   Batch,
-  CheckedEvent,
+  StorableEvent,
   StoredBatch,
 } from "../../../src/stream/messages.ts";
 import { streamStub, type StreamStub } from "../../../src/stream/stream-client.ts";
@@ -21,6 +22,9 @@ import { derivedBatches } from "../../support/derived-batches.ts";
 /*
  * Streams as their objects' tests reach them, and what their storage and Postgres hold of them.
  */
+
+/** Of streams that are written to directly, with payloads as text. */
+const NO_KEYS: PayloadKeyring = { current: null, keys: new Map(), readsText: true };
 
 export interface TestStream extends StreamRef {
   readonly object: StreamStub;
@@ -37,18 +41,18 @@ export function streamAt({ tenantId, storeId }: StreamRef): TestStream {
   return { ...stream, object: streamStub(env, stream), stub: env.STREAMS.getByName(streamObjectName(stream)) };
 }
 
-export function request(checked: readonly CheckedEvent[], change: Partial<AppendRequest> = {}): AppendRequest {
+export function request(checked: readonly StorableEvent[], change: Partial<AppendRequest> = {}): AppendRequest {
   return { registryVersion: 0, receiptKeyVersion: 1, events: checked, isNewStore: true, ...change };
 }
 
 /** Event number `n` of the stream; it is sound, except that nobody looks at its signature. */
-export function event({ tenantId, storeId }: StreamRef, n: number): CheckedEvent {
+export function event({ tenantId, storeId }: StreamRef, n: number): StorableEvent {
   const checked = checkedEvent({ eventId: uuid(1, n), entityId: `o${n % 7}` });
   const envelope = { ...checked.envelope, tenant_id: tenantId, store_id: storeId };
   return { ...checked, signingHash: eventSigningHash(envelope) };
 }
 
-export function events(stream: StreamRef, from: number, to: number): CheckedEvent[] {
+export function events(stream: StreamRef, from: number, to: number): StorableEvent[] {
   return Array.from({ length: to - from + 1 }, (_, i) => event(stream, from + i));
 }
 
@@ -131,10 +135,17 @@ export async function expectMirrored(stream: TestStream, head: number): Promise<
     for (const { anchor, ...batch } of own) {
       expect(await readMirroredBatch(connection, stream, batch.sequenceStart)).toEqual(batch);
     }
-    const mirrored = await readMirroredEvents(connection, stream, { sequenceStart: 1, sequenceEnd: head + 1_000 });
+    const mirrored = await readMirroredEvents(
+      connection,
+      stream,
+      { sequenceStart: 1, sequenceEnd: head + 1_000 },
+      NO_KEYS,
+    );
     const { events: stored } = await readAll(stream, sealed);
     expect(mirrored).toEqual(
-      log.slice(0, sealed).map((logged, index) => ({ event: logged, place: placeOf(stored[index]) })),
+      log
+        .slice(0, sealed)
+        .map((logged, index) => ({ event: logged, place: placeOf(stored[index]), missingKeyId: null })),
     );
     const [counted] = (
       await connection.query("SELECT count(*) AS batches FROM ves_commitments WHERE tenant_id = $1 AND store_id = $2", [

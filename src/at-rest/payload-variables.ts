@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { bytesField } from "../fields.ts";
+import { uuidField } from "../ves/index.ts";
+
+/** Whether new payloads are encrypted, and whether those that are stored as text are read. */
+export type EncryptionMode = "disabled" | "optional" | "required";
+
+const MODES: Readonly<Record<string, EncryptionMode>> = {
+  disabled: "disabled",
+  off: "disabled",
+  false: "disabled",
+  "0": "disabled",
+  optional: "optional",
+  required: "required",
+  on: "required",
+  true: "required",
+  "1": "required",
+};
+
+const key = bytesField(32);
+const keys = z.array(key).min(1);
+
+/** The variables that say how payloads are encrypted at rest. Messages never repeat a key. */
+export const payloadVariables = {
+  PAYLOAD_ENCRYPTION_MODE: z
+    .string()
+    .default("required")
+    .transform((text, context): EncryptionMode => {
+      const name = text.toLowerCase();
+      const mode = Object.hasOwn(MODES, name) ? MODES[name] : undefined;
+      if (mode !== undefined) return mode;
+      context.addIssue({ code: "custom", message: "expected required, optional or disabled" });
+      return z.NEVER;
+    }),
+  PAYLOAD_ENCRYPTION_KEY: key.optional(),
+  PAYLOAD_ENCRYPTION_KEYS: z
+    .string()
+    .transform((text) => text.split(",").map((part) => part.trim()))
+    .pipe(keys)
+    .optional(),
+  PAYLOAD_ENCRYPTION_KEYS_BY_TENANT: z
+    .string()
+    .default("{}")
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue({ code: "custom", message: "expected a JSON object of lists of keys by tenant" });
+        return z.NEVER;
+      }
+    })
+    .pipe(z.record(uuidField, keys)),
+};
+
+const payloadSettings = z.object(payloadVariables);
+export type PayloadSettings = z.output<typeof payloadSettings>;

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { requireBootstrapAdmin } from "../access/principal.ts";
+import { payloadProblemText } from "../at-rest/open-payload.ts";
+import { RequestError, unavailable, unreadable } from "../errors.ts";
+import type { PayloadCounts, ReencryptResult } from "../stream/messages.ts";
+import { uuidField } from "../ves/index.ts";
+import { endpoint } from "./endpoint.ts";
+import { existingStream } from "./stream-reads.ts";
+
+const counts = z.object({
+  by_key: z.record(z.string(), z.int()).describe("Payloads as they were found, by key id; none: stored as text"),
+  reencrypted: z.int().describe("How many are under the current key since"),
+});
+
+/** Bringing the payloads of a stream under the current key. */
+export const reencryptEndpoints = [
+  endpoint({
+    method: "POST",
+    path: "/api/v1/admin/streams/reencrypt",
+    tag: "Administration",
+    summary: "Encrypt payloads under the current key, or count them by key",
+    description: `For the bootstrap administrator. One call does a piece of a stream, in its object and in Postgres: repeat it
+with \`from\` set to \`next_sequence\` until that is null. What is under the current key already is left alone, so repeating is
+safe. Nothing of an event but the encryption of its payload changes. With \`dryRun\` nothing changes at all.`,
+    body: z.object({
+      tenantId: uuidField,
+      storeId: uuidField,
+      from: z.int().min(1).nullish().describe("First number of the piece; 1 when absent"),
+      dryRun: z.boolean().nullish().describe("Only count"),
+    }),
+    response: z.object({
+      current_key: z.string().describe("Id of the key that new payloads are encrypted under; none: they are not"),
+      next_sequence: z.int().nullable().describe("Where to continue; null when the stream ends here"),
+      head_sequence: z.int(),
+      object: counts,
+      database: counts.nullable().describe("Null in a deployment without a mirror"),
+    }),
+    errors: [404],
+    handle: async (c, { body: { tenantId, storeId, from, dryRun } }) => {
+      requireBootstrapAdmin(c.get("principal"));
+      const request = { from: from ?? 1, isDryRun: dryRun ?? false };
+      const stream = await existingStream(c, { tenantId, storeId }, "admin");
+      if (stream === null) {
+        throw new RequestError(
+          "RESOURCE_NOT_FOUND",
+          "As far as its tenant's registry knows, the store was never written to",
+        );
+      }
+      const result = await stream.reencrypt(request);
+      if (result.kind !== "piece") throw errorOf(result);
+      return {
+        current_key: result.currentKeyId,
+        next_sequence: result.nextSequence,
+        head_sequence: result.head,
+        object: countsJson(result.object),
+        database: result.database && countsJson(result.database),
+      };
+    },
+  }),
+];
+
+function errorOf(result: Exclude<ReencryptResult, { kind: "piece" }>): RequestError {
+  if (result.kind === "no_key") {
+    const message = "PAYLOAD_ENCRYPTION_MODE is disabled: there is no key to encrypt under";
+    return new RequestError("INVARIANT_VIOLATION", message);
+  }
+  if (result.kind === "unreachable") return unavailable(`${result.reason}: repeat the request`);
+  const { sequenceNumber, problem } = result;
+  const why = payloadProblemText(problem);
+  return unreadable(`Event ${sequenceNumber} cannot be encrypted under another key: ${why}`, sequenceNumber);
+}
+
+function countsJson({ byKey, reencrypted }: PayloadCounts): z.output<typeof counts> {
+  return { by_key: { ...byKey }, reencrypted };
+}

@@ -1,0 +1,246 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { call, push, registerKey, type Server } from "../../scripts/lib/client.ts";
+import type { Variables } from "../../scripts/lib/local-server.ts";
+import { newSigner, type Signer, signEvent } from "../../scripts/lib/signer.ts";
+import { payloadKey } from "../../src/at-rest/payload-key.ts";
+import { fromHex, type Receipt } from "../../src/ves/index.ts";
+import { type OwnDatabase, ownDatabase } from "../support/own-database.ts";
+import { admin, type Outcome, readHead, sealAndMirror, serverOptions, streamOptions } from "./support/admin.ts";
+import { pushMixed } from "./support/mixed-events.ts";
+import {
+  bundleFile,
+  PAYLOAD_KEY,
+  removeTempDirs,
+  type ServerProcess,
+  startServer,
+  tempDir,
+  waitUntil,
+} from "./support/processes.ts";
+
+const [OLD, NEW, THIRD] = [PAYLOAD_KEY, "22".repeat(32), "33".repeat(32)];
+/** In plain payloads, in envelopes that agents encrypted, and in an event that is refused. */
+const MARKERS = ["für später", "ciphertext_b64u", "marker of a refused event"];
+
+let bundle: string;
+let database: OwnDatabase;
+let dataDirectory: string;
+let server: ServerProcess;
+let signer: Signer;
+
+beforeAll(async () => {
+  bundle = await bundleFile();
+});
+beforeEach(async () => {
+  database = await ownDatabase(inject("postgresUrl"));
+  dataDirectory = tempDir();
+  signer = await newSigner(crypto.randomUUID(), crypto.randomUUID());
+});
+afterEach(async () => {
+  await server.kill();
+  await database.drop();
+});
+afterAll(removeTempDirs);
+
+/** Starts the server, or starts it again with other variables. Nothing seals by itself. */
+async function serve(variables: Variables, isFirst = false): Promise<void> {
+  if (!isFirst) await server.kill();
+  server = await startServer(bundle, dataDirectory, {
+    databaseUrl: database.url,
+    variables: { SEAL_MAX_AGE_MS: "3600000", ...variables },
+    keepErrors: true,
+  });
+  if (isFirst) await registerKey(server, signer);
+}
+
+/** Waits until the server's log says it. */
+const logged = (text: string): Promise<void> => waitUntil(() => server.errors().includes(text), 5_000, `logs: ${text}`);
+
+const ofStream = (): string => `tenant_id=${signer.tenantId}&store_id=${signer.storeId}`;
+const run = (command: string, ...more: string[]): Promise<Outcome> =>
+  admin([command, ...serverOptions(server), ...streamOptions(signer), ...more]);
+const fsck = (...keys: string[]): Promise<Outcome> =>
+  run("fsck", "--database-url", database.url, "--encryption-key", keys.join());
+
+interface Row {
+  readonly envelope: { readonly event_id: string };
+  readonly receipt: Receipt;
+}
+
+/** All events with their receipts. */
+async function readAll(from: Server): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let next = 1; ;) {
+    const path = `/api/v1/ves/events?${ofStream()}&from=${next}&limit=1000&receipts=true`;
+    const page = await call<{ events: Row[]; has_more: boolean; next_sequence: number }>(from, "GET", path);
+    rows.push(...page.events);
+    if (!page.has_more) return rows;
+    next = page.next_sequence;
+  }
+}
+
+/** Which markers lie in the server's files, and which in any column of any table. */
+async function markersFound(): Promise<{ readonly files: string[]; readonly database: string[] }> {
+  const files = readdirSync(dataDirectory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  expect(files.some(({ name }) => name.endsWith(".sqlite"))).toBe(true);
+  const bytes = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
+  const tables = await database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+  expect(tables.length).toBeGreaterThan(5);
+  const rows: string[] = [];
+  for (const { tablename } of tables) {
+    // As text, and bytea as hex.
+    for (const row of await database.query(`SELECT t::text AS row FROM ${String(tablename)} AS t`)) {
+      rows.push(String(row["row"]));
+    }
+  }
+  const isIn = (marker: string, row: string): boolean =>
+    row.includes(marker) || row.includes(Buffer.from(marker).toString("hex"));
+  return {
+    files: MARKERS.filter((marker) => bytes.some((content) => content.includes(marker))),
+    database: MARKERS.filter((marker) => rows.some((row) => isIn(marker, row))),
+  };
+}
+
+async function pushMarkers(): Promise<void> {
+  await pushMixed(server, signer, 40);
+  const fact = { entityType: "order", entityId: "x", eventType: "order.changed", payload: MARKERS[2] ?? "" };
+  const refused = { ...(await signEvent(signer, fact)), agent_signature: `0x${"00".repeat(64)}` };
+  expect(await push(server, signer.agentId, [refused])).toMatchObject({ eventsRejected: 1 });
+  await sealAndMirror(server, signer);
+  await pushMixed(server, signer, 5);
+}
+
+describe("what lies on disk", () => {
+  test("holds no payload, in the objects' files and in Postgres", async () => {
+    await serve({}, true);
+    await pushMarkers();
+    const events = await readAll(server);
+    expect(JSON.stringify(events)).toContain(MARKERS[0]);
+    await server.kill();
+    expect(await markersFound()).toEqual({ files: [], database: [] });
+  });
+
+  test("the control: with encryption switched off it does, until it is switched on and they are encrypted", async () => {
+    await serve({ PAYLOAD_ENCRYPTION_MODE: "disabled" }, true);
+    await pushMarkers();
+    const events = await readAll(server);
+    await server.kill();
+    const [plain, envelope] = MARKERS;
+    expect(await markersFound()).toEqual({ files: [plain, envelope], database: [plain, envelope] });
+    await serve({ PAYLOAD_ENCRYPTION_MODE: "disabled" });
+    expect(await run("reencrypt")).toMatchObject({ code: 1, err: expect.stringMatching(/MODE is disabled/) as string });
+
+    await serve({});
+    await expect(readAll(server)).rejects.toMatchObject({ status: 503, code: "PAYLOAD_UNREADABLE" });
+    await logged("stored unencrypted, which PAYLOAD_ENCRYPTION_MODE required does not read");
+
+    await serve({ PAYLOAD_ENCRYPTION_MODE: "optional" });
+    expect(await readAll(server)).toEqual(events);
+    expect(await run("keys-in-use")).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/not encrypted +45/) as string,
+    });
+    const done = await run("reencrypt");
+    expect(done).toMatchObject({ code: 0, out: expect.stringMatching(/45 payloads in objects and 40 in/) as string });
+
+    await serve({});
+    expect(await readAll(server)).toEqual(events);
+    expect((await markersFound()).database).toEqual([]);
+    expect(await fsck(OLD)).toMatchObject({ code: 0 });
+  });
+});
+
+describe("changing the key", () => {
+  test("interrupted half-way and done again, leaves every event and receipt what it was, and the old key without use", async () => {
+    const [old, current] = [OLD, NEW].map((key) => payloadKey(fromHex(key)).id);
+    const both = { PAYLOAD_ENCRYPTION_KEYS: `${NEW},${OLD}` };
+    await serve({}, true);
+    for (let request = 0; request < 3; request++) await pushMixed(server, signer, 800);
+    await sealAndMirror(server, signer);
+    await pushMixed(server, signer, 50);
+    const before = await readAll(server);
+    const head = await readHead(server, signer);
+
+    await serve(both);
+    await pushMixed(server, signer, 20);
+    expect((await readAll(server)).slice(0, before.length)).toEqual(before);
+    const inUse = await run("keys-in-use", "--json");
+    expect(inUse.code).toBe(1);
+    expect(JSON.parse(inUse.out)).toMatchObject({
+      ok: false,
+      object: { keys: { [old ?? ""]: { old: 2_450 }, [current ?? ""]: { current: 20 } } },
+      database: { keys: { [old ?? ""]: { old: 2_400 } } },
+    });
+    const dry = await run("reencrypt", "--dry-run");
+    expect(dry).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^2,450 payloads in objects and 2,?400 /) as string,
+    });
+
+    const path = "/api/v1/admin/streams/reencrypt";
+    const piece = await call<{ next_sequence: number }>(server, "POST", path, { ...signer, key: undefined });
+    expect(piece).toMatchObject({ object: { reencrypted: 1_000 }, database: { reencrypted: 1_000 } });
+    const cutOff = call(server, "POST", path, { ...signer, key: undefined, from: piece.next_sequence }).catch(
+      () => "cut",
+    );
+    await sleep(30);
+    await serve(both);
+    expect(await cutOff).toBe("cut");
+    expect((await readAll(server)).slice(0, before.length)).toEqual(before);
+
+    const done = await run("reencrypt");
+    expect(done).toMatchObject({ code: 0, err: "" });
+    expect(await run("keys-in-use")).toMatchObject({ code: 0 });
+    const again = await run("reencrypt", "--json");
+    expect(again.code).toBe(0);
+    expect(JSON.parse(again.out)).toMatchObject({ object: { reencrypted: 0 }, database: { reencrypted: 0 } });
+
+    await serve({ PAYLOAD_ENCRYPTION_KEY: NEW });
+    expect((await readAll(server)).slice(0, before.length)).toEqual(before);
+    await sealAndMirror(server, signer);
+    expect(await readHead(server, signer)).toMatchObject({ frozen: null, head_sequence: head.head_sequence + 20 });
+    expect(await fsck(NEW)).toMatchObject({ code: 0, err: "" });
+    expect(await database.query("SELECT 1 FROM ves_alterations")).toEqual([]);
+    const same = await database.query("SELECT 1 FROM ves_events WHERE payload IS NOT NULL");
+    expect(same).toEqual([]);
+  });
+
+  test("a key that is gone takes the payloads with it, and nothing else", async () => {
+    await serve({}, true);
+    const acknowledged = await pushMixed(server, signer, 30);
+    await sealAndMirror(server, signer);
+    const id = payloadKey(fromHex(OLD)).id;
+
+    await serve({ PAYLOAD_ENCRYPTION_KEY: THIRD });
+    await expect(readAll(server)).rejects.toMatchObject({
+      status: 503,
+      code: "PAYLOAD_UNREADABLE",
+      detail: "The payload of event 1 cannot be decrypted; the server's log says why",
+    });
+    await logged(`encrypted under key ${id}, which is not configured`);
+    expect(server.errors()).not.toContain(THIRD);
+    const [first] = acknowledged;
+    const { merkleProof, ...receipt } = await call<Receipt & { merkleProof?: unknown }>(
+      server,
+      "GET",
+      `/api/v1/ves/receipts/${first?.event.event_id}?${ofStream()}`,
+    );
+    expect(receipt).toEqual(first?.receipt);
+    expect(merkleProof).toBeDefined();
+    // The log goes on, also from the events before: copies are recognised, batches sealed and mirrored.
+    const repeated = await push(server, signer.agentId, first === undefined ? [] : [first.event]);
+    expect(repeated.receipts).toMatchObject([first?.receipt ?? {}]);
+    await pushMixed(server, signer, 10);
+    await sealAndMirror(server, signer);
+    expect(await run("reencrypt")).toMatchObject({ code: 1, err: expect.stringContaining(id) as string });
+    // Over HTTP nothing can be checked, and in the database all but the contents.
+    expect(await fsck(THIRD)).toMatchObject({ code: 2, err: expect.stringMatching(/PAYLOAD_UNREADABLE/) as string });
+    const checked = await admin(["fsck", "--database-url", database.url, "--encryption-key", THIRD]);
+    expect(checked).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(`encrypted under key ${id}, which was not`) as string,
+    });
+  });
+});
