@@ -71,6 +71,7 @@ CREATE TABLE "ves_anchors" (
 CREATE UNIQUE INDEX "ves_anchor_attempts_nonce" ON "ves_anchor_attempts" USING btree ("chain_id","sender","nonce") WHERE "ves_anchor_attempts"."status" <> 'lost';--> statement-breakpoint
 CREATE INDEX "ves_anchor_attempts_open" ON "ves_anchor_attempts" USING btree ("id") WHERE "ves_anchor_attempts"."status" = 'open';--> statement-breakpoint
 CREATE INDEX "ves_anchor_transactions_by_attempt" ON "ves_anchor_transactions" USING btree ("attempt_id");--> statement-breakpoint
+CREATE INDEX "ves_anchor_transactions_raw" ON "ves_anchor_transactions" USING btree ("attempt_id") WHERE "ves_anchor_transactions"."raw" IS NOT NULL;--> statement-breakpoint
 CREATE INDEX "ves_anchors_open" ON "ves_anchors" USING btree ("tenant_id","store_id","sequence_start") WHERE "ves_anchors"."status" <> 'anchored';--> statement-breakpoint
 CREATE INDEX "ves_anchors_by_attempt" ON "ves_anchors" USING btree ("attempt_id") WHERE "ves_anchors"."attempt_id" IS NOT NULL;--> statement-breakpoint
 CREATE INDEX "ves_anchors_by_block" ON "ves_anchors" USING btree ("block_number") WHERE "ves_anchors"."status" = 'anchored';--> statement-breakpoint

@@ -1,8 +1,5 @@
--- Gives every commitment its row in `ves_anchors`, whoever writes it: those that are there, and each new one. The function runs
+-- Gives every commitment its row in `ves_anchors`, whoever writes it: each new one, and those that are there. The function runs
 -- with its owner's rights, so that the mirror's own role needs none there.
-INSERT INTO "ves_anchors" ("tenant_id", "store_id", "sequence_start", "batch_id")
-SELECT "tenant_id", "store_id", "sequence_start", "batch_id" FROM "ves_commitments";
---> statement-breakpoint
 INSERT INTO "ves_anchor_state" ("id") VALUES (1);
 --> statement-breakpoint
 -- The next revision of a row: never below the clock, in seconds, so that a database restored from a backup does not give a
@@ -27,3 +24,8 @@ $$;
 --> statement-breakpoint
 CREATE TRIGGER "await_anchor" AFTER INSERT ON "ves_commitments"
 	REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION "await_anchor"();
+--> statement-breakpoint
+-- After the trigger: what is committed while this runs has its row from that.
+INSERT INTO "ves_anchors" ("tenant_id", "store_id", "sequence_start", "batch_id")
+SELECT "tenant_id", "store_id", "sequence_start", "batch_id" FROM "ves_commitments"
+ON CONFLICT DO NOTHING;

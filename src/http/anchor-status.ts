@@ -64,7 +64,10 @@ async function progress(hyperdrive: Hyperdrive | undefined, principal: Principal
   const [runs, counts] =
     hyperdrive === undefined
       ? [null, null]
-      : await Promise.all([orNull(readAnchorRuns(hyperdrive)), orNull(readAnchorCounts(hyperdrive, principal))]);
+      : await Promise.all([
+          orNull(readAnchorRuns(hyperdrive, principal)),
+          orNull(readAnchorCounts(hyperdrive, principal)),
+        ]);
   const isBootstrap = principal.tenantId === null;
   return {
     last_run_at: timeOrNull(runs?.lastRunAt?.getTime() ?? null),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Principal, requireFlag } from "../access/principal.ts";
 import { anchorSetup } from "../anchor/anchor-client.ts";
-import { readAnchorRuns } from "../mirror/anchor-progress.ts";
+import { type AnchorRuns, readAnchorRuns } from "../mirror/anchor-progress.ts";
 import { type FrozenStream, readFrozenStreams, type Scope } from "../mirror/health.ts";
 import { postgresProblem } from "../mirror/postgres.ts";
 import { toRfc3339Offset } from "../ves/index.ts";
@@ -11,6 +11,8 @@ import { endpoint } from "./endpoint.ts";
 import { timeText, uuidText } from "./schemas.ts";
 
 const MAX_FROZEN_STREAMS = 100;
+/** The anchoring Worker's Cron Trigger fires every minute. */
+const LONGEST_PAUSE_MS = 5 * 60_000;
 
 const componentStatus = z.enum(["healthy", "degraded", "unhealthy", "not_configured"]);
 
@@ -110,10 +112,8 @@ async function askAnchoring(env: Env, principal: Principal): Promise<Components[
   if (setup.kind === "off") return { name, status: "not_configured", message };
   if (setup.kind !== "on") return { name, status: "degraded", message };
   try {
-    const { lastError } = await readAnchorRuns(env.POSTGRES);
-    if (lastError === null) return { name, status: "healthy", message };
-    const failed = "The last run failed; /api/v1/anchor/status tells the bootstrap administrator why";
-    return { name, status: "degraded", message: failed };
+    const problem = problemOfRuns(await readAnchorRuns(env.POSTGRES, principal), Date.now());
+    return problem === null ? { name, status: "healthy", message } : { name, status: "degraded", message: problem };
   } catch (error) {
     console.error(`reading the last run of the anchoring from Postgres failed: ${String(error)}`);
     return {
@@ -122,6 +122,14 @@ async function askAnchoring(env: Env, principal: Principal): Promise<Components[
       message: `${postgresProblem(error)}: sealed batches are not anchored meanwhile`,
     };
   }
+}
+
+function problemOfRuns({ lastRunAt, lastError, isRefused }: AnchorRuns, now: number): string | null {
+  if (lastRunAt === null || now - lastRunAt.getTime() > LONGEST_PAUSE_MS) {
+    return "The anchoring Worker has not run for minutes: look whether its Cron Trigger fires";
+  }
+  if (lastError !== null) return "The last run failed; /api/v1/anchor/status tells the bootstrap administrator why";
+  return isRefused ? "Some batches are refused and tried again; the table ves_anchors says which and why" : null;
 }
 
 function frozenJson({ tenantId, storeId, reason, frozenAt }: FrozenStream) {

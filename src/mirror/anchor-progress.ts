@@ -7,6 +7,8 @@ export interface AnchorRuns {
   readonly lastSuccessAt: Date | null;
   /** Of the last run; null when it went well. */
   readonly lastError: string | null;
+  /** Some batch of the scope was refused, and waits to be tried again. */
+  readonly isRefused: boolean;
 }
 
 /** How many batches of the scope stand where, and how many of its streams are in conflict with the contract. */
@@ -28,13 +30,20 @@ interface RunsRow {
   readonly last_run_at: Date | null;
   readonly last_success_at: Date | null;
   readonly last_error: string | null;
+  readonly is_refused: boolean;
 }
 
 /** @throws when Postgres cannot be asked */
-export async function readAnchorRuns(hyperdrive: Hyperdrive): Promise<AnchorRuns> {
+export async function readAnchorRuns(hyperdrive: Hyperdrive, { tenantId, storeIds }: Scope): Promise<AnchorRuns> {
   const { rows } = await withPostgres(
     hyperdrive,
-    (connection) => connection.query<RunsRow>("SELECT last_run_at, last_success_at, last_error FROM ves_anchor_state"),
+    (connection) =>
+      connection.query<RunsRow>(
+        `SELECT last_run_at, last_success_at, last_error,
+                EXISTS (SELECT 1 FROM ves_anchors WHERE status <> 'anchored' AND failures > 0 AND ${IN_SCOPE}) AS is_refused
+           FROM ves_anchor_state`,
+        [tenantId, storeIds],
+      ),
     PATIENCE_MS,
   );
   const [row] = rows;
@@ -42,6 +51,7 @@ export async function readAnchorRuns(hyperdrive: Hyperdrive): Promise<AnchorRuns
     lastRunAt: row?.last_run_at ?? null,
     lastSuccessAt: row?.last_success_at ?? null,
     lastError: row?.last_error ?? null,
+    isRefused: row?.is_refused ?? false,
   };
 }
 

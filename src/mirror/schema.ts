@@ -274,6 +274,9 @@ export const vesAnchorTransactions = pgTable(
   (table) => [
     is32Bytes("ves_anchor_transactions_tx_hash", table.tx_hash),
     index("ves_anchor_transactions_by_attempt").on(table.attempt_id),
+    index("ves_anchor_transactions_raw")
+      .on(table.attempt_id)
+      .where(sql`${table.raw} IS NOT NULL`),
   ],
 );
 

@@ -64,6 +64,12 @@ describe.skipIf(!hasAnvil())("a chain that is reorganised", { timeout: 30_000 },
     },
   );
 
+  /** The chain's next block is an hour later: of a node that is behind, no block is later than those that were there. */
+  async function timePasses(): Promise<void> {
+    await world.call("evm_increaseTime", 3_600);
+    await world.mine(1);
+  }
+
   test("a reorganisation that has the transaction in another block moves the anchor", async () => {
     const stream = world.stream();
     await stream.seal();
@@ -78,6 +84,19 @@ describe.skipIf(!hasAnvil())("a chain that is reorganised", { timeout: 30_000 },
     expect(await world.differences()).toEqual([]);
   });
 
+  test("a node that is behind what was final says nothing of it: nothing is taken back", async () => {
+    const stream = world.stream();
+    await stream.seal();
+    await world.settle();
+    await world.call("anvil_rollback", CONFIRMATIONS + 1);
+    const { problems } = await world.round();
+    expect(problems).toEqual([expect.stringMatching(/^the chain's node is behind: /)]);
+    expect(stream.anchoredSequence()).toBe(3);
+    await timePasses();
+    await world.settle();
+    expect(await world.differences()).toEqual([]);
+  });
+
   test("a reorganisation to a shorter chain is put right", async () => {
     const stream = world.stream();
     await stream.seal();
@@ -85,6 +104,7 @@ describe.skipIf(!hasAnvil())("a chain that is reorganised", { timeout: 30_000 },
     await world.mine(CONFIRMATIONS);
     await world.round();
     await world.call("anvil_rollback", CONFIRMATIONS + 2);
+    await timePasses();
     await world.settle();
     expect(stream.anchoredSequence()).toBe(3);
     expect(await world.differences()).toEqual([]);
@@ -155,10 +175,12 @@ describe.skipIf(!hasAnvil())("a chain that is reorganised", { timeout: 30_000 },
     await world.stream().seal();
     await world.settle();
     await world.call("anvil_rollback", CONFIRMATIONS + 2);
+    await timePasses();
+    const head = await world.chain.getBlockNumber();
     world.proxy.interfere = ({ method, params }) => {
-      if (method !== "eth_getBlockByNumber" || typeof params?.[0] !== "string" || !params[0].startsWith("0x"))
-        return undefined;
-      return { kind: "refuse", message: "header not found" };
+      const [block] = params ?? [];
+      const isAbove = typeof block === "string" && block.startsWith("0x") && BigInt(block) > head;
+      return method === "eth_getBlockByNumber" && isAbove ? { kind: "refuse", message: "header not found" } : undefined;
     };
     const { problems } = await world.round();
     expect(problems).toEqual([expect.stringMatching(/^the chain was reorganised/)]);
@@ -176,6 +198,7 @@ describe.skipIf(!hasAnvil())("a chain that is reorganised", { timeout: 30_000 },
       }
       if (age === "is too old for that") await query(world, "UPDATE ves_anchor_transactions SET raw = NULL", []);
       await world.call("anvil_reset");
+      await timePasses();
       const again = await deployAnchor(world.anvil.url, DEV_ACCOUNTS[0].privateKey, [
         SEQUENCER.address,
         OTHER_SEQUENCER.address,
@@ -196,6 +219,7 @@ describe.skipIf(!hasAnvil())("a chain that is reorganised", { timeout: 30_000 },
       await world.settle();
     }
     await world.call("anvil_reset");
+    await timePasses();
     await deployAnchor(world.anvil.url, DEV_ACCOUNTS[0].privateKey, [SEQUENCER.address, OTHER_SEQUENCER.address]);
     for (let nonce = 0; nonce < 2; nonce++) {
       await walletOf(world, SEQUENCER.privateKey).sendTransaction({ to: SEQUENCER.address, nonce });

@@ -109,7 +109,7 @@ describe.skipIf(!hasAnvil())("what is asked of the anchoring Worker", { timeout:
       world.proxy.interfere = () => ({ kind: "cut" });
       expect(await anchorNow(world.place, stream, batch.batchId, SHORT_MS)).toEqual({
         kind: "unavailable",
-        message: "the chain's node: fetch failed",
+        message: "The chain cannot be used now",
       });
       world.proxy.rest();
       await world.call("evm_setAutomine", false);
@@ -123,7 +123,7 @@ describe.skipIf(!hasAnvil())("what is asked of the anchoring Worker", { timeout:
       ]);
       expect(await anchorNow(world.place, stream, batch.batchId, SHORT_MS)).toEqual({
         kind: "unavailable",
-        message: "anchoring takes longer than this request waits",
+        message: "Anchoring takes longer than this request waits",
       });
     });
 

@@ -63,6 +63,25 @@ describe("settings of the anchoring Worker", () => {
     });
   });
 
+  test("numbers may be numbers, as TOML has them", () => {
+    const variables = {
+      L2_CHAIN_ID: 10,
+      ANCHOR_CONFIRMATIONS: 0,
+      ANCHOR_MAX_BATCHES: 7,
+      ANCHOR_MAX_GAS: 30_000_000,
+      ANCHOR_MAX_FEE_GWEI: 0.05,
+      ANCHOR_REPLACE_SECS: 5,
+    };
+    expect(readAnchorSettings({ ...NEEDED, ...variables })).toMatchObject({
+      chainId: 10,
+      confirmations: 0,
+      maxBatchesPerTransaction: 7,
+      maxGasPerTransaction: 30_000_000n,
+      maxFeePerGas: 50_000_000n,
+      replaceAfterMs: 5_000,
+    });
+  });
+
   test("a key and an address may be written as people write them", () => {
     expect(readAnchorSettings({ ...NEEDED, SEQUENCER_PRIVATE_KEY: KEY.slice(2) })?.privateKey).toBe(KEY);
     expect(readAnchorSettings({ ...NEEDED, SET_REGISTRY_ADDRESS: ADDRESS.toLowerCase() })?.contract).toBe(ADDRESS);
@@ -76,14 +95,17 @@ describe("settings of the anchoring Worker", () => {
     );
   });
 
-  test.each([
+  test.each<[string, unknown]>([
     ["L2_RPC_URL", "rpc.example.com"],
+    ["L2_RPC_URL", 8545],
     ["L2_RPC_URL", "wss://rpc.example.com"],
     ["L2_CHAIN_ID", "0"],
     ["L2_CHAIN_ID", "-1"],
     ["L2_CHAIN_ID", "1.5"],
     ["L2_CHAIN_ID", "base"],
     ["L2_CHAIN_ID", " "],
+    ["L2_CHAIN_ID", 1.5],
+    ["L2_CHAIN_ID", true],
     ["SET_REGISTRY_ADDRESS", "0x1234"],
     ["SET_REGISTRY_ADDRESS", `${ADDRESS}00`],
     // A checksum that does not fit: a digit was mistyped.
@@ -91,6 +113,12 @@ describe("settings of the anchoring Worker", () => {
     ["ANCHOR_CONFIRMATIONS", "-1"],
     ["ANCHOR_CONFIRMATIONS", "10001"],
     ["ANCHOR_CONFIRMATIONS", "many"],
+    ["ANCHOR_CONFIRMATIONS", " "],
+    ["ANCHOR_CONFIRMATIONS", false],
+    ["ANCHOR_CONFIRMATIONS", {}],
+    ["ANCHOR_CONFIRMATIONS", 10_001],
+    ["ANCHOR_CONFIRMATIONS", Number.NaN],
+    ["SEQUENCER_PRIVATE_KEY", 12_345],
     ["ANCHOR_MAX_BATCHES", "0"],
     ["ANCHOR_MAX_BATCHES", "151"],
     ["ANCHOR_MAX_GAS", "199999"],

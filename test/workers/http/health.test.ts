@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { Signer } from "../../../scripts/lib/signer.ts";
+import type { AnchorSetup } from "../../../src/anchor/messages.ts";
 import { type Connection, withPostgres } from "../../../src/mirror/postgres.ts";
 import { noteFrozen, noteThawed } from "../../../src/mirror/stream-tables.ts";
 import { VERSION } from "../../../src/version.ts";
@@ -37,6 +38,15 @@ async function metrics(key: string, settings = {}): Promise<Record<string, numbe
   }
   return numbers;
 }
+
+/** Deployments whose anchoring Worker is configured. It is not there: only what is noted about its runs is asked for here. */
+const ANCHORS = {
+  ANCHOR: {
+    ...ANCHOR_AWAY.ANCHOR,
+    setup: (): Promise<AnchorSetup> =>
+      Promise.resolve({ kind: "on", chainId: 1, contract: "0x00", sequencer: "0x00", confirmations: 6 }),
+  },
+};
 
 /** What the component says of a deployment that anchors nothing. */
 const ANCHORS_NOTHING = {
@@ -79,6 +89,31 @@ it("is degraded while the anchoring Worker that is bound cannot be reached", asy
   expect(body).toMatchObject({ status: "degraded", components: { database: { status: "healthy" } } });
   const message = "The anchoring Worker cannot be reached";
   expect(body.components.anchor_service).toEqual({ name: "anchor", status: "degraded", message });
+});
+
+it("is degraded while anchoring does not run or fails, and for the tenant whose batch is refused", async () => {
+  const { signer } = await newLog(1);
+  const [key, stranger] = [await adminOf(signer), await adminOf(await newAgent())];
+  const { batch_id: batchId } = await seal(signer, 1, 1);
+  const told = async (askedWith: string): Promise<object> =>
+    (await health(askedWith, ANCHORS)).body.components.anchor_service;
+  const degraded = (message: RegExp) => ({ status: "degraded", message: expect.stringMatching(message) as string });
+  const hasRun = (ago: string, error: string | null): Promise<void> =>
+    inPostgres("UPDATE ves_anchor_state SET last_run_at = now() - $1::interval, last_error = $2", [ago, error]);
+  try {
+    await hasRun("6 min", null);
+    expect(await told(key)).toMatchObject(degraded(/^The anchoring Worker has not run for minutes/));
+    await hasRun("1 min", "the chain's node is away");
+    expect(await told(key)).toMatchObject(degraded(/^The last run failed/));
+    await hasRun("1 min", null);
+    expect(await told(key)).toMatchObject({ status: "healthy" });
+    await inPostgres("UPDATE ves_anchors SET failures = 1 WHERE batch_id = $1", [batchId]);
+    expect(await told(key)).toMatchObject(degraded(/^Some batches are refused/));
+    expect(await told(stranger)).toMatchObject({ status: "healthy" });
+  } finally {
+    await inPostgres("UPDATE ves_anchor_state SET last_run_at = NULL, last_error = NULL", []);
+    await inPostgres("UPDATE ves_anchors SET failures = 0 WHERE batch_id = $1", [batchId]);
+  }
 });
 
 it("lists a stream that is in conflict with the contract among the frozen ones, once", async () => {

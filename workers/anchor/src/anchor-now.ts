@@ -10,6 +10,8 @@ import { ChainError } from "./rpc-errors.ts";
 import type { AnchorSettings } from "./settings.ts";
 
 const POLL_MS = 500;
+const SLOW = "Anchoring takes longer than this request waits";
+const CHAIN_AWAY = "The chain cannot be used now";
 
 /**
  * Anchors what is due, one stream first, until one of its batches is in a block or time is up. Batches before it in the
@@ -25,7 +27,7 @@ export async function anchorNow(
 ): Promise<AnchorNowResult> {
   const until = Date.now() + timeMs;
   let before: BatchState | null = null;
-  let problem: string | null = null;
+  let message = SLOW;
   for (;;) {
     const state = await withPostgres(place.hyperdrive, (connection) => readBatchState(connection, stream, batchId));
     if (state === null) return { kind: "not_mirrored" };
@@ -34,10 +36,11 @@ export async function anchorNow(
     before ??= state;
     if (Date.now() >= until) {
       if (state.status === "submitted") return { kind: "submitted", txHash: state.txHash };
-      return { kind: "unavailable", message: problem ?? "anchoring takes longer than this request waits" };
+      return { kind: "unavailable", message };
     }
-    const report = await anchorRound(place, stream);
-    problem = report.problems.at(-1) ?? problem;
+    const report = await anchorRound(place, stream, until);
+    // What exactly is wrong is the deployment's business, and may be about other tenants.
+    message = report.isChainAway ? CHAIN_AWAY : SLOW;
     if (report.isBusy || report.open > 0 || report.sent > 0 || report.problems.length > 0) await pause(POLL_MS);
   }
 }

@@ -1,3 +1,4 @@
+import type { StreamRef } from "../../../src/stream/stream-ref.ts";
 import type { ExpectedBatch } from "../../../src/anchor/messages.ts";
 
 /** A sealed batch, as Postgres has it. */
@@ -13,5 +14,9 @@ export interface PendingBatch extends AnchorBatch {
 
 /** The batches of each stream, both in the order in which they come. */
 export function byStream<B extends ExpectedBatch>(batches: readonly B[]): B[][] {
-  return [...Map.groupBy(batches, ({ stream }) => `${stream.tenantId}/${stream.storeId}`).values()];
+  return [...Map.groupBy(batches, ({ stream }) => nameOf(stream)).values()];
+}
+
+export function nameOf({ tenantId, storeId }: StreamRef): string {
+  return `${tenantId}/${storeId}`;
 }

@@ -17,9 +17,14 @@ import type { ExpectedBatch } from "../../../src/anchor/messages.ts";
 import type { ChainTip } from "../../../src/stream/messages.ts";
 import type { StreamRef } from "../../../src/stream/stream-ref.ts";
 import { equalBytes } from "../../../src/ves/index.ts";
-import { anchorCall, uuidOfWord, uuidWord } from "./contract-call.ts";
+import { type AnchorPlaces, findLogs, placesInReceipt } from "./anchor-logs.ts";
+import { anchorCall, uuidWord } from "./contract-call.ts";
+import { type Fees, firstFees, raisedFees } from "./fees.ts";
 import { answered, asked, ChainError, chainError, isAnswer, reasonOf, type Refusal, refusalIn } from "./rpc-errors.ts";
 import type { AnchorSettings } from "./settings.ts";
+
+export type { AnchorLog, AnchorPlaces } from "./anchor-logs.ts";
+export type { Fees } from "./fees.ts";
 
 const RPC_TIMEOUT_MS = 10_000;
 const RPC_RETRIES = 1;
@@ -29,21 +34,9 @@ const RPC_RETRIES = 1;
  */
 const QUESTIONS_BYTES = { batches: 50 * 36, streams: 60 * 68 };
 /** An estimate is of one state of the chain, and the transaction may meet another. */
-const GAS_MARGIN_PERCENT = 20n;
-/** Nodes ask for a tenth more before they replace a transaction. */
-const REPLACEMENT_PERCENT = 125n;
+const GAS_MARGIN_PERCENT = 10n;
 /** What nodes say to a transaction that waits with them already, or is in a block by now. */
 const IS_KNOWN = /already ?(known|imported)|known transaction|nonce too low/i;
-/** Blocks whose logs are asked for at once: what most nodes allow. */
-const LOG_BLOCKS = 10_000;
-/** How often so many are asked for, before it stays unknown where a batch was anchored. */
-const LOG_REQUESTS = 20;
-
-export interface Fees {
-  /** Wei. */
-  readonly maxFeePerGas: bigint;
-  readonly maxPriorityFeePerGas: bigint;
-}
 
 export interface SignedTransaction extends Fees {
   readonly hash: Uint8Array;
@@ -54,18 +47,13 @@ export interface SignedTransaction extends Fees {
 export interface Mined {
   readonly hasSucceeded: boolean;
   readonly blockNumber: number;
+  /** What its own logs say was anchored. */
+  readonly places: AnchorPlaces;
 }
 
 /** A stream in the contract. */
 export interface StreamOnChain extends ChainTip {
   readonly mayAnchor: boolean;
-}
-
-/** Where the contract's log says that a batch was anchored. */
-export interface AnchorLog {
-  readonly txHash: Uint8Array;
-  readonly blockNumber: number;
-  readonly blockHash: Uint8Array;
 }
 
 export type Estimate =
@@ -100,12 +88,14 @@ export class AnchorChain {
 
   /** Number of the newest block. @throws ChainError also when the endpoint is of another chain, or without the contract */
   async head(): Promise<number> {
-    const [chainId, blockNumber] = await asked(Promise.all([this.#client.getChainId(), this.#client.getBlockNumber()]));
+    const [chainId, blockNumber] = await this.#asked(
+      Promise.all([this.#client.getChainId(), this.#client.getBlockNumber()]),
+    );
     if (chainId !== this.#settings.chainId) {
       throw new ChainError(`L2_RPC_URL is of chain ${chainId}, and L2_CHAIN_ID is ${this.#settings.chainId}`);
     }
     // Only the anchoring contract has an answer to this.
-    await asked(
+    await this.#asked(
       this.#client.readContract({
         address: this.#settings.contract,
         abi: stateSetAnchorAbi,
@@ -118,15 +108,34 @@ export class AnchorChain {
 
   /** How many transactions an account had sent by that block: the nonce of its next one. */
   nonceAt(account: Address, blockNumber: number): Promise<number> {
-    return asked(this.#client.getTransactionCount({ address: account, blockNumber: BigInt(blockNumber) }));
+    return this.#asked(this.#client.getTransactionCount({ address: account, blockNumber: BigInt(blockNumber) }));
+  }
+
+  /** Whether an account was authorised to anchor at that block; null when the contract was not there yet. */
+  async wasSequencer(account: Address, blockNumber: number): Promise<boolean | null> {
+    const answers = await this.#asked(
+      this.#client.multicall({
+        ...this.#at(blockNumber, QUESTIONS_BYTES.streams),
+        contracts: [
+          {
+            address: this.#settings.contract,
+            abi: stateSetAnchorAbi,
+            functionName: "isSequencer" as const,
+            args: [account] as const,
+          },
+        ],
+      }),
+    );
+    return this.#answered(answers)[0] ?? null;
   }
 
   /** How far the contract held each stream at that block. */
   async streamsAt(streams: readonly StreamRef[], blockNumber: number): Promise<StreamOnChain[]> {
+    if (streams.length === 0) return [];
     const contract = { address: this.#settings.contract, abi: stateSetAnchorAbi } as const;
     const ids = streams.map(({ tenantId, storeId }) => [uuidWord(tenantId), uuidWord(storeId)] as const);
     const at = this.#at(blockNumber, QUESTIONS_BYTES.streams);
-    const [sequences, roots, rights] = await asked(
+    const [sequences, roots, rights] = await this.#asked(
       Promise.all([
         this.#client.multicall({
           ...at,
@@ -146,7 +155,7 @@ export class AnchorChain {
         }),
       ]),
     );
-    const [latest, stateRoots, admitted] = [answered(sequences), answered(roots), answered(rights)];
+    const [latest, stateRoots, admitted] = [this.#answered(sequences), this.#answered(roots), this.#answered(rights)];
     return streams.map((_, index) => {
       const [latestSequence, stateRoot, mayAnchor] = [latest[index], stateRoots[index], admitted[index]];
       if (latestSequence === undefined || stateRoot === undefined || mayAnchor === undefined) {
@@ -163,8 +172,9 @@ export class AnchorChain {
   ): Promise<
     { readonly batch: B; readonly isThere: boolean; readonly isSame: boolean; readonly anchoredAt: number }[]
   > {
-    const answers = answered(
-      await asked(
+    if (batches.length === 0) return [];
+    const answers = this.#answered(
+      await this.#asked(
         this.#client.multicall({
           ...this.#at(blockNumber, QUESTIONS_BYTES.batches),
           contracts: batches.map(({ batchId }) => ({
@@ -192,41 +202,34 @@ export class AnchorChain {
   }
 
   /**
-   * Where these batches were anchored, as far as the contract's logs say so.
+   * Where these batches were anchored, as far as the contract's logs say so. Nodes limit what they say of logs, or say
+   * nothing, which is not an error.
    *
    * @param from the first block to look in; null: where that is not known, as far back as is asked for at once
    * @param to the last one
+   * @param mined what may have anchored them, as its receipt says: its block is looked in first, and what the logs of
+   *   blocks do not say, its own do
    */
   async logsOf(
     batches: readonly ExpectedBatch[],
     from: number | null,
     to: number,
-  ): Promise<ReadonlyMap<string, AnchorLog>> {
-    const places = new Map<string, AnchorLog>();
-    let first = Math.max(0, from ?? to - LOG_BLOCKS + 1);
-    for (let requests = 0; first <= to && requests < LOG_REQUESTS; requests++, first += LOG_BLOCKS) {
-      const wanted = batches.filter(({ batchId }) => !places.has(batchId));
-      if (wanted.length === 0) break;
-      const logs = await asked(
-        this.#client.getContractEvents({
-          address: this.#settings.contract,
-          abi: stateSetAnchorAbi,
-          eventName: "CommitmentAnchored",
-          args: { batchId: wanted.map(({ batchId }) => uuidWord(batchId)) },
-          fromBlock: BigInt(first),
-          toBlock: BigInt(Math.min(to, first + LOG_BLOCKS - 1)),
-          strict: true,
-        }),
-      );
-      for (const { args, transactionHash, blockNumber, blockHash } of logs) {
-        places.set(uuidOfWord(args.batchId), {
-          txHash: hexToBytes(transactionHash),
-          blockNumber: Number(blockNumber),
-          blockHash: hexToBytes(blockHash),
-        });
-      }
+    mined: Mined | null = null,
+  ): Promise<AnchorPlaces> {
+    const source = { client: this.#client, contract: this.#settings.contract };
+    const logged = await findLogs(source, batches, { likely: mined?.blockNumber ?? null, from, to });
+    const places = new Map(logged);
+    for (const { batchId } of batches) {
+      const place = places.get(batchId) ?? mined?.places.get(batchId);
+      if (place !== undefined && place.blockNumber <= to) places.set(batchId, place);
     }
     return places;
+  }
+
+  /** The time of a block, in milliseconds since the epoch. */
+  async blockTime(blockNumber: number): Promise<number> {
+    const { timestamp } = await this.#asked(this.#client.getBlock({ blockNumber: BigInt(blockNumber) }));
+    return Number(timestamp) * 1_000;
   }
 
   /** The hashes of these blocks as the chain is now; null for one that it does not have. */
@@ -240,17 +243,21 @@ export class AnchorChain {
         throw error;
       }
     };
-    return asked(Promise.all(numbers.map(hashOf)));
+    return this.#asked(Promise.all(numbers.map(hashOf)));
   }
 
   /** Null while the transaction is in no block. */
   async mined(hash: Uint8Array): Promise<Mined | null> {
     try {
       const receipt = await this.#client.getTransactionReceipt({ hash: bytesToHex(hash) });
-      return { hasSucceeded: receipt.status === "success", blockNumber: Number(receipt.blockNumber) };
+      return {
+        hasSucceeded: receipt.status === "success",
+        blockNumber: Number(receipt.blockNumber),
+        places: placesInReceipt(this.#settings.contract, receipt.logs),
+      };
     } catch (error) {
       if (error instanceof TransactionReceiptNotFoundError) return null;
-      throw chainError(error);
+      throw chainError(error, this.#settings.rpcUrl);
     }
   }
 
@@ -263,34 +270,34 @@ export class AnchorChain {
         data: anchorCall(batches),
       });
       const withMargin = gas + (gas * GAS_MARGIN_PERCENT) / 100n;
-      if (gas > this.#settings.maxGasPerTransaction) return { kind: "too_large" };
-      return { kind: "gas", gas: min(withMargin, this.#settings.maxGasPerTransaction) };
+      return withMargin > this.#settings.maxGasPerTransaction
+        ? { kind: "too_large" }
+        : { kind: "gas", gas: withMargin };
     } catch (error) {
-      const refusal = refusalIn(error);
+      const refusal = refusalIn(error, this.#settings.rpcUrl);
       if (refusal !== null) return { kind: "refused", ...refusal };
       // A node that answers, but not with what the contract says: the transaction does not fit a block, mostly.
       if (isAnswer(error) && batches.length > 1) return { kind: "too_large" };
-      throw chainError(error);
+      throw chainError(error, this.#settings.rpcUrl);
     }
   }
 
   /** What a transaction should offer now. @throws ChainError also when that is more than may be paid */
   async fees(): Promise<Fees> {
-    const { maxFeePerGas, maxPriorityFeePerGas } = await asked(this.#client.estimateFeesPerGas());
+    const suggested = await this.#asked(this.#client.estimateFeesPerGas());
     const limit = this.#settings.maxFeePerGas;
-    if (maxFeePerGas > limit) {
-      throw new ChainError(`gas costs up to ${maxFeePerGas} wei now, and ANCHOR_MAX_FEE_GWEI allows ${limit}`);
+    if (suggested.maxFeePerGas > limit) {
+      throw new ChainError(
+        `gas costs up to ${suggested.maxFeePerGas} wei now, and ANCHOR_MAX_FEE_GWEI allows ${limit}`,
+      );
     }
-    return { maxFeePerGas, maxPriorityFeePerGas };
+    return firstFees(suggested, limit);
   }
 
-  /** What replaces a transaction that offered these: at least a quarter more, and what is asked now; null above the limit. */
+  /** What replaces a transaction that offered these; null when that is more than may be paid. */
   async higherFees(offered: Fees): Promise<Fees | null> {
-    const now = await asked(this.#client.estimateFeesPerGas());
-    const maxFeePerGas = max(now.maxFeePerGas, raised(offered.maxFeePerGas));
-    const maxPriorityFeePerGas = max(now.maxPriorityFeePerGas, raised(offered.maxPriorityFeePerGas));
-    if (maxFeePerGas > this.#settings.maxFeePerGas) return null;
-    return { maxFeePerGas, maxPriorityFeePerGas: min(maxPriorityFeePerGas, maxFeePerGas) };
+    const suggested = await this.#asked(this.#client.estimateFeesPerGas());
+    return raisedFees(offered, suggested, this.#settings.maxFeePerGas);
   }
 
   signAnchoring(
@@ -302,7 +309,7 @@ export class AnchorChain {
 
   /** A transaction that does nothing but take its nonce. */
   async signFiller(terms: Fees & { readonly nonce: number }): Promise<SignedTransaction> {
-    const gas = await asked(this.#client.estimateGas({ account: this.sender, to: this.sender, value: 0n }));
+    const gas = await this.#asked(this.#client.estimateGas({ account: this.sender, to: this.sender, value: 0n }));
     return this.#sign({ ...terms, gas, to: this.sender, data: "0x" });
   }
 
@@ -324,8 +331,8 @@ export class AnchorChain {
       await this.#client.sendRawTransaction({ serializedTransaction: bytesToHex(raw) });
       return null;
     } catch (error) {
-      if (!isAnswer(error)) throw chainError(error);
-      const reason = reasonOf(error);
+      if (!isAnswer(error)) throw chainError(error, this.#settings.rpcUrl);
+      const reason = reasonOf(error, this.#settings.rpcUrl);
       return IS_KNOWN.test(reason) ? null : reason;
     }
   }
@@ -339,12 +346,20 @@ export class AnchorChain {
       try {
         await this.#client.call({ account: sender, to, data, gas, blockNumber: BigInt(asOf) });
       } catch (error) {
-        const refusal = refusalIn(error);
+        const refusal = refusalIn(error, this.#settings.rpcUrl);
         if (refusal !== null) return refusal;
-        if (!isAnswer(error)) throw chainError(error);
+        if (!isAnswer(error)) throw chainError(error, this.#settings.rpcUrl);
       }
     }
     return null;
+  }
+
+  #asked<T>(request: Promise<T>): Promise<T> {
+    return asked(request, this.#settings.rpcUrl);
+  }
+
+  #answered<T>(calls: Parameters<typeof answered<T>>[0]): (T | undefined)[] {
+    return answered(calls, this.#settings.rpcUrl);
   }
 
   async #sign(
@@ -368,17 +383,4 @@ export class AnchorChain {
       batchSize,
     } as const;
   }
-}
-
-function raised(fee: bigint): bigint {
-  // Rounded up, so that it is more even where the fee is a few wei.
-  return (fee * REPLACEMENT_PERCENT) / 100n + 1n;
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -2,8 +2,7 @@ import type { Connection } from "../../../src/mirror/postgres.ts";
 import type { AnchorNote, ChainTip, Frozen } from "../../../src/stream/messages.ts";
 import type { StreamRef } from "../../../src/stream/stream-ref.ts";
 import type { AnchorChain } from "./chain.ts";
-import { underLease } from "./lease.ts";
-import type { Target } from "./lease.ts";
+import { type Target, underLease } from "./lease.ts";
 import type { AnchorSettings } from "./settings.ts";
 
 /** The streams' objects, as far as anchoring speaks with them. */
@@ -26,6 +25,8 @@ export interface Parts {
   readonly head: number;
   /** Number of the newest block that counts as final; negative while the chain is too short for one. */
   readonly finalBlock: number;
+  /** When nothing new is begun any more, in milliseconds since the epoch. */
+  readonly until: number;
   /** What went wrong without ending the round, for people. */
   readonly problems: string[];
 }

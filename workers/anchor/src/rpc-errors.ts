@@ -4,9 +4,11 @@ import {
   ContractFunctionZeroDataError,
   decodeErrorResult,
   type Hex,
+  HttpRequestError,
 } from "viem";
 import { stateSetAnchorAbi } from "../../../contracts/abi.ts";
 import { uuidOfWord } from "./contract-call.ts";
+import { withoutUrl } from "./without-url.ts";
 
 /** The chain cannot be asked, or what it says cannot be used. The message names no URL, which may hold a secret. */
 export class ChainError extends Error {
@@ -27,12 +29,15 @@ const RATE_LIMIT_CODES: readonly number[] = [-32005, -32007, 429];
 /** JSON-RPC's own errors are negative; a node that reverts answers 3, or hides it in one of these. */
 const REVERT_CODE = 3;
 
-/** The result of a request. @throws ChainError when it fails */
-export async function asked<T>(request: Promise<T>): Promise<T> {
+/** Whoever answers so does not let the request through to the node, whatever else the answer says. */
+const NOT_ADMITTED: readonly number[] = [401, 402, 403, 429];
+
+/** The result of a request to the node at a URL. @throws ChainError when it fails */
+export async function asked<T>(request: Promise<T>, url: string): Promise<T> {
   try {
     return await request;
   } catch (error) {
-    throw chainError(error);
+    throw chainError(error, url);
   }
 }
 
@@ -45,12 +50,13 @@ export function answered<T>(
   calls: readonly (
     { readonly result: T; readonly error?: undefined } | { readonly error: Error; readonly result?: undefined }
   )[],
+  url: string,
 ): (T | undefined)[] {
   return calls.map(({ result, error }) => {
     if (error === undefined) return result;
     const cause = causeInContract(error);
     const isNotThere = cause instanceof ContractFunctionZeroDataError || cause?.data?.errorName === "NotAnchored";
-    if (!isNotThere) throw chainError(error);
+    if (!isNotThere) throw chainError(error, url);
     return undefined;
   });
 }
@@ -63,28 +69,45 @@ function causeInContract(error: unknown): ContractFunctionRevertedError | Contra
   return null;
 }
 
-export function chainError(error: unknown): ChainError {
+export function chainError(error: unknown, url: string): ChainError {
   if (error instanceof ChainError) return error;
   // Questions to the anchoring contract have answers.
   if (causeInContract(error) !== null) return new ChainError(NOT_THE_CONTRACT, { cause: error });
-  return new ChainError(`the chain's node: ${reasonOf(error)}`, { cause: error });
+  return new ChainError(`the chain's node: ${reasonOf(error, url)}`, { cause: error });
 }
 
-/** What a node or the way to it says is wrong, without the URL. */
-export function reasonOf(error: unknown): string {
+/** What a node or the way to it says is wrong, without anything of the URL. */
+export function reasonOf(error: unknown, url: string): string {
   if (!(error instanceof BaseError)) return error instanceof Error ? error.name : "unknown error";
-  const said = error.details || error.shortMessage;
-  return said.replace(/https?:\/\/\S+/g, "(its URL)").split("\n", 1)[0] ?? said;
+  const said = httpFailure(error) ?? (error.details || error.shortMessage);
+  const [firstLine] = said.split("\n", 1);
+  return withoutUrl(firstLine ?? said, url);
+}
+
+/** Null for an error of the node's own. A page that stands where its answer should be is not passed on. */
+function httpFailure(error: unknown): string | null {
+  for (const cause of causesOf(error)) {
+    if (!(cause instanceof HttpRequestError)) continue;
+    if (cause.status !== undefined) return `HTTP request failed, status ${cause.status}`;
+    if (cause.cause instanceof SyntaxError) return "its answer is not JSON";
+  }
+  return null;
 }
 
 /** Whether the node has answered, with an error about what it was given, rather than not been heard of. */
 export function isAnswer(error: unknown): boolean {
-  const code = codeIn(error);
-  return code !== null && !RATE_LIMIT_CODES.includes(code);
+  const [code, status] = [numberIn(error, "code"), numberIn(error, "status")];
+  const isAdmitted = status === null || !NOT_ADMITTED.includes(status);
+  return code !== null && !RATE_LIMIT_CODES.includes(code) && isAdmitted;
+}
+
+/** Whether anything came back, be it only that the request was too much. */
+export function hasResponded(error: unknown): boolean {
+  return numberIn(error, "code") !== null || numberIn(error, "status") !== null;
 }
 
 /** Why the contract reverts, when that is what went wrong; null for any other error. */
-export function refusalIn(error: unknown): Refusal | null {
+export function refusalIn(error: unknown, url: string): Refusal | null {
   const data = revertData(error);
   if (data !== null && data.length >= 10) {
     try {
@@ -98,8 +121,8 @@ export function refusalIn(error: unknown): Refusal | null {
       };
     }
   }
-  const isWithoutReason = codeIn(error) === REVERT_CODE || /revert/i.test(reasonOf(error));
-  return isWithoutReason && isAnswer(error) ? { reason: reasonOf(error), batchId: null } : null;
+  const isWithoutReason = numberIn(error, "code") === REVERT_CODE || /revert/i.test(reasonOf(error, url));
+  return isWithoutReason && isAnswer(error) ? { reason: reasonOf(error, url), batchId: null } : null;
 }
 
 function refusalOf(errorName: string, names: readonly (string | undefined)[], args: readonly unknown[]): Refusal {
@@ -124,10 +147,10 @@ function revertData(error: unknown): Hex | null {
   return null;
 }
 
-function codeIn(error: unknown): number | null {
+function numberIn(error: unknown, name: "code" | "status"): number | null {
   for (const cause of causesOf(error)) {
-    const { code } = cause as { readonly code?: unknown };
-    if (typeof code === "number") return code;
+    const value = (cause as { readonly code?: unknown; readonly status?: unknown })[name];
+    if (typeof value === "number") return value;
   }
   return null;
 }

@@ -13,7 +13,7 @@ const POLL_MS = 1_000;
 export async function anchorAll(place: AnchorPlace, timeMs: number): Promise<readonly string[]> {
   const until = Date.now() + timeMs;
   for (;;) {
-    const report = await anchorRound(place);
+    const report = await anchorRound(place, null, until);
     if (isQuiet(report) || Date.now() + POLL_MS > until) return report.problems;
     await pause(POLL_MS);
   }

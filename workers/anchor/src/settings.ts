@@ -9,13 +9,16 @@ const NEEDED = ["L2_RPC_URL", "L2_CHAIN_ID", "SET_REGISTRY_ADDRESS", "SEQUENCER_
 const GWEI = 10 ** 9;
 const PRIVATE_KEY = /^(0x)?[0-9a-fA-F]{64}$/;
 
+/** Text, as in secrets and on command lines; or a number, as TOML has them. */
+const number = z.union([z.string().trim().min(1), z.number()], { error: "expected a number" }).pipe(z.coerce.number());
+
 function integer(fallback: number, min: number, max: number) {
-  return z.coerce.number().int().min(min).max(max).default(fallback);
+  return number.pipe(z.number().int().min(min).max(max)).default(fallback);
 }
 
 const variables = z.object({
   L2_RPC_URL: z.url({ protocol: /^https?$/, error: "expected an http or https URL" }),
-  L2_CHAIN_ID: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  L2_CHAIN_ID: number.pipe(z.number().int().min(1).max(Number.MAX_SAFE_INTEGER)),
   SET_REGISTRY_ADDRESS: z
     .string()
     // A mixed-case address has a checksum in its case; one in a single case has none.
@@ -29,7 +32,7 @@ const variables = z.object({
   ANCHOR_CONFIRMATIONS: integer(6, 0, 10_000),
   ANCHOR_MAX_BATCHES: integer(100, 1, 150),
   ANCHOR_MAX_GAS: integer(16_000_000, 200_000, 2 ** 32),
-  ANCHOR_MAX_FEE_GWEI: z.coerce.number().positive().max(1_000_000).default(50),
+  ANCHOR_MAX_FEE_GWEI: number.pipe(z.number().positive().max(1_000_000)).default(50),
   ANCHOR_REPLACE_SECS: integer(60, 1, 86_400),
 });
 
@@ -57,7 +60,7 @@ export interface AnchorSettings {
  */
 export function readAnchorSettings(env: object): AnchorSettings | null {
   const given = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => typeof value === "string" && value !== ""),
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== null && value !== ""),
   );
   const missing = NEEDED.filter((name) => !(name in given));
   if (missing.length === NEEDED.length) return null;

@@ -16,6 +16,8 @@ export interface Attempt {
   readonly nonce: number;
   /** The chain's head when it was noted. */
   readonly headBlock: number;
+  /** Milliseconds since then. */
+  readonly ageMs: number;
   readonly txHash: Uint8Array | null;
   readonly blockNumber: number | null;
   /** The latest first. */
@@ -27,6 +29,8 @@ export interface Attempt {
     readonly maxPriorityFeePerGas: bigint;
     /** Milliseconds since it was signed. */
     readonly ageMs: number;
+    /** Whether a node has ever taken it, as far as that was heard. */
+    readonly isTaken: boolean;
   }[];
   /** That it carries; none when it only takes its nonce, or once it has failed. */
   readonly batches: readonly AnchorBatch[];
@@ -39,10 +43,13 @@ export async function readOpenAttempts(connection: Connection, { chainId }: Targ
     sender: Buffer;
     nonce: string;
     head_block: string;
+    age_ms: number;
     tx_hash: Buffer | null;
     block_number: string | null;
   }>(
-    `SELECT id, sender, nonce, head_block, tx_hash, block_number FROM ves_anchor_attempts
+    `SELECT id, sender, nonce, head_block, tx_hash, block_number,
+            (extract(epoch FROM now() - created_at) * 1000)::float8 AS age_ms
+       FROM ves_anchor_attempts
       WHERE status = 'open' AND chain_id = $1 ORDER BY nonce`,
     [chainId],
   );
@@ -54,8 +61,9 @@ export async function readOpenAttempts(connection: Connection, { chainId }: Targ
     max_fee_per_gas: string;
     max_priority_fee_per_gas: string;
     age_ms: number;
+    is_taken: boolean;
   }>(
-    `SELECT attempt_id, tx_hash, raw, max_fee_per_gas, max_priority_fee_per_gas, 
+    `SELECT attempt_id, tx_hash, raw, max_fee_per_gas, max_priority_fee_per_gas, sent_at IS NOT NULL AS is_taken,
             (extract(epoch FROM now() - created_at) * 1000)::float8 AS age_ms
        FROM ves_anchor_transactions WHERE attempt_id = ANY ($1) ORDER BY max_fee_per_gas DESC, created_at DESC`,
     [ids],
@@ -71,6 +79,7 @@ export async function readOpenAttempts(connection: Connection, { chainId }: Targ
     sender: new Uint8Array(row.sender),
     nonce: Number(row.nonce),
     headBlock: Number(row.head_block),
+    ageMs: row.age_ms,
     txHash: row.tx_hash === null ? null : new Uint8Array(row.tx_hash),
     blockNumber: row.block_number === null ? null : Number(row.block_number),
     transactions: transactions.rows
@@ -81,6 +90,7 @@ export async function readOpenAttempts(connection: Connection, { chainId }: Targ
         maxFeePerGas: BigInt(transaction.max_fee_per_gas),
         maxPriorityFeePerGas: BigInt(transaction.max_priority_fee_per_gas),
         ageMs: transaction.age_ms,
+        isTaken: transaction.is_taken,
       })),
     batches: batches.rows.filter(({ attempt_id }) => attempt_id === row.id).map(batchOf),
   }));

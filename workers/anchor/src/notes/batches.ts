@@ -11,30 +11,50 @@ import { BATCH_COLUMNS, batchOf, type BatchRow, WITH_COMMITMENT } from "./batch-
  * a note runs under the lease.
  */
 
-/** Batches of a stream that are looked at together, and streams. */
+/** Most streams, and most batches of all and of one, that one round looks at. */
+const STREAMS_AT_ONCE = 800;
+const BATCHES_AT_ONCE = 1_000;
 const BATCHES_PER_STREAM = 150;
-const PENDING_LIMIT = 1_500;
 /** A batch that was refused is tried again after a minute, doubled each time up to an hour. */
 const FIRST_RETRY_SECONDS = 60;
 const LONGEST_RETRY_SECONDS = 3_600;
 
 /**
  * Batches that are in no transaction: the first ones of each stream, in its order. The streams that have waited longest come
- * first, and `first` before them, which waits for nothing. A stream with a batch in a transaction is left out, since its next one follows on that.
+ * first, and `first` before them. Left out are streams with a batch in a transaction that is in no block, since the next one
+ * follows on that, and those whose next batch was refused and is not to be tried again yet; but not `first`.
+ *
+ * The work is that of the streams with something to anchor, however much that is: the recursion goes from one to the next.
  */
 export async function readPending(connection: Connection, first: StreamRef | null): Promise<PendingBatch[]> {
   const { rows } = await connection.query<BatchRow & { waits: boolean }>(
-    `WITH pending AS (
-       SELECT ${BATCH_COLUMNS}, coalesce(a.retry_at > now(), false) AS waits,
-              row_number() OVER stream AS place, min(c.committed_at) OVER stream AS since
-         FROM ${WITH_COMMITMENT}
-        WHERE a.status = 'pending'
-          AND NOT EXISTS (SELECT 1 FROM ves_anchors s
-                           WHERE s.tenant_id = a.tenant_id AND s.store_id = a.store_id AND s.status = 'submitted')
-       WINDOW stream AS (PARTITION BY c.tenant_id, c.store_id ORDER BY c.sequence_start))
-     SELECT * FROM pending WHERE place <= $1
-      ORDER BY (tenant_id = $2 AND store_id = $3) DESC NULLS LAST, since, tenant_id, store_id, sequence_start LIMIT $4`,
-    [BATCHES_PER_STREAM, first?.tenantId ?? null, first?.storeId ?? null, PENDING_LIMIT],
+    `WITH RECURSIVE streams AS (
+       (SELECT tenant_id, store_id FROM ves_anchors WHERE status <> 'anchored'
+         ORDER BY tenant_id, store_id, sequence_start LIMIT 1)
+       UNION ALL
+       SELECT n.tenant_id, n.store_id FROM streams s CROSS JOIN LATERAL (
+         SELECT a.tenant_id, a.store_id FROM ves_anchors a
+          WHERE a.status <> 'anchored' AND (a.tenant_id, a.store_id) > (s.tenant_id, s.store_id)
+          ORDER BY a.tenant_id, a.store_id, a.sequence_start LIMIT 1) n
+     ), due AS (
+       SELECT s.tenant_id, s.store_id, next.since, s.tenant_id = $1 AND s.store_id = $2 AS is_first
+         FROM streams s CROSS JOIN LATERAL (
+           SELECT c.committed_at AS since, a.retry_at FROM ${WITH_COMMITMENT}
+            WHERE a.tenant_id = s.tenant_id AND a.store_id = s.store_id AND a.status = 'pending'
+            ORDER BY a.sequence_start LIMIT 1) next
+        WHERE (coalesce(next.retry_at <= now(), true) OR (s.tenant_id = $1 AND s.store_id = $2))
+          AND NOT EXISTS (
+            SELECT 1 FROM ves_anchors u JOIN ves_anchor_attempts t ON t.id = u.attempt_id
+             WHERE u.tenant_id = s.tenant_id AND u.store_id = s.store_id AND u.status = 'submitted'
+               AND t.block_number IS NULL)
+        ORDER BY is_first DESC NULLS LAST, since LIMIT ${STREAMS_AT_ONCE})
+     SELECT batch.* FROM due CROSS JOIN LATERAL (
+       SELECT ${BATCH_COLUMNS}, coalesce(a.retry_at > now(), false) AS waits FROM ${WITH_COMMITMENT}
+        WHERE a.tenant_id = due.tenant_id AND a.store_id = due.store_id AND a.status = 'pending'
+        ORDER BY a.sequence_start LIMIT ${BATCHES_PER_STREAM}) batch
+      ORDER BY due.is_first DESC NULLS LAST, due.since, batch.tenant_id, batch.store_id, batch.sequence_start
+      LIMIT ${BATCHES_AT_ONCE}`,
+    [first?.tenantId ?? null, first?.storeId ?? null],
   );
   return rows.map((row) => {
     const isFirst = row.tenant_id === first?.tenantId && row.store_id === first.storeId;

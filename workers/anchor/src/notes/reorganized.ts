@@ -11,17 +11,28 @@ import type { Target } from "../lease.ts";
 export interface AnchorBlock {
   readonly blockNumber: number;
   readonly blockHash: Uint8Array;
+  /** Its time, in milliseconds since the epoch. */
+  readonly minedAt: number;
 }
 
-/** Blocks with anchored batches, the highest first, below a number. */
-export async function readAnchorBlocks(connection: Connection, below: number, limit: number): Promise<AnchorBlock[]> {
-  const { rows } = await connection.query<{ block_number: string; block_hash: Buffer }>(
-    `SELECT DISTINCT ON (block_number) block_number, block_hash FROM ves_anchors
-      WHERE status = 'anchored' AND block_number < $1 AND block_hash IS NOT NULL
-      ORDER BY block_number DESC LIMIT $2`,
-    [below, limit],
+/** Blocks of the chain with anchored batches, the highest first, below a number. */
+export async function readAnchorBlocks(
+  connection: Connection,
+  { chainId }: Target,
+  below: number,
+  limit: number,
+): Promise<AnchorBlock[]> {
+  const { rows } = await connection.query<{ block_number: string; block_hash: Buffer; anchored_at: Date }>(
+    `SELECT DISTINCT ON (block_number) block_number, block_hash, anchored_at FROM ves_anchors
+      WHERE status = 'anchored' AND block_number < $2 AND block_hash IS NOT NULL AND chain_id = $1
+      ORDER BY block_number DESC LIMIT $3`,
+    [chainId, below, limit],
   );
-  return rows.map((row) => ({ blockNumber: Number(row.block_number), blockHash: new Uint8Array(row.block_hash) }));
+  return rows.map((row) => ({
+    blockNumber: Number(row.block_number),
+    blockHash: new Uint8Array(row.block_hash),
+    minedAt: row.anchored_at.getTime(),
+  }));
 }
 
 /** What an attempt that is in no block any more becomes: open where it can be sent again. */
@@ -34,11 +45,11 @@ const REOPENED = `
  * The chain has other blocks from this number on: what was anchored there is not. Attempts that can be sent again are open
  * again, with their batches; those that are too old for that are lost, and their batches are to be sent anew.
  */
-export async function retractFrom(connection: Connection, blockNumber: number): Promise<void> {
+export async function retractFrom(connection: Connection, { chainId }: Target, blockNumber: number): Promise<void> {
   await connection.query(
     `UPDATE ves_anchor_attempts t SET ${REOPENED}
-      WHERE status IN ('settled', 'failed') AND block_number >= $1`,
-    [blockNumber],
+      WHERE status IN ('settled', 'failed') AND chain_id = $1 AND block_number >= $2`,
+    [chainId, blockNumber],
   );
   await connection.query(
     `UPDATE ves_anchors a
@@ -47,8 +58,8 @@ export async function retractFrom(connection: Connection, blockNumber: number): 
        FROM ves_anchors b
        LEFT JOIN LATERAL (SELECT id, 'submitted' AS status FROM ves_anchor_attempts
                            WHERE id = b.attempt_id AND status = 'open') t ON true
-      WHERE b.batch_id = a.batch_id AND a.status = 'anchored' AND a.block_number >= $1`,
-    [blockNumber],
+      WHERE b.batch_id = a.batch_id AND a.status = 'anchored' AND a.chain_id = $1 AND a.block_number >= $2`,
+    [chainId, blockNumber],
   );
 }
 
@@ -82,11 +93,12 @@ export async function reopenFrom(
   );
 }
 
-/** Forgets the bytes of transactions that are in no block above this one: they will not have to be sent again. */
+/** Forgets the bytes of transactions that will not have to be sent again: of lost ones, and of those in no block above this. */
 export async function forgetRaw(connection: Connection, blockNumber: number): Promise<void> {
   await connection.query(
     `UPDATE ves_anchor_transactions x SET raw = NULL FROM ves_anchor_attempts t
-      WHERE t.id = x.attempt_id AND x.raw IS NOT NULL AND t.status IN ('settled', 'failed') AND t.block_number < $1`,
+      WHERE t.id = x.attempt_id AND x.raw IS NOT NULL
+        AND (t.status = 'lost' OR (t.status IN ('settled', 'failed') AND coalesce(t.block_number, t.head_block) < $1))`,
     [blockNumber],
   );
 }
