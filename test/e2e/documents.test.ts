@@ -69,7 +69,12 @@ test("the README names only scripts that exist", () => {
 
 test("docs/configuration.md lists the variables that the code reads, and no others", () => {
   const files = ["src/settings.ts", "src/at-rest/payload-variables.ts", "workers/anchor/src/settings.ts"];
-  const inCode = [...files.map(read).join("\n").matchAll(/^ {2}([A-Z_\d]{3,}): /gm)].map(([, name]) => name);
+  const inCode = [
+    ...files
+      .map(read)
+      .join("\n")
+      .matchAll(/^ {2}([A-Z_\d]{3,}): /gm),
+  ].map(([, name]) => name);
   const inDocument = [...read("docs/configuration.md").matchAll(/^\| `([A-Z_\d]+)`/gm)].map(([, name]) => name);
   expect(new Set(inDocument)).toEqual(new Set(inCode));
 });

@@ -89,7 +89,8 @@ describe("configuration", () => {
   const LONG = "x".repeat(32);
   const SHORT = "x".repeat(31);
   const OFF = { AUTH_MODE: "disabled", ALLOW_AUTH_DISABLED: "true" };
-  const read = (variables: Record<string, string>) => readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: SEED, ...variables });
+  const read = (variables: Record<string, string>) =>
+    readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: SEED, ...variables });
 
   test.each<[Record<string, string>, string]>([
     [{ AUTH_MODE: "off" }, 'AUTH_MODE: Invalid option: expected one of "required"|"disabled"'],
@@ -170,7 +171,11 @@ describe("configuration", () => {
     ["required", ["required", "strict", "require"]],
   ])("mode %s of schema validation: %j", async (mode, names) => {
     for (const name of names) {
-      const config = await readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: SEED, SCHEMA_VALIDATION_MODE: name });
+      const config = await readConfig({
+        ...PAYLOAD_KEY,
+        VES_SEQUENCER_SIGNING_KEY: SEED,
+        SCHEMA_VALIDATION_MODE: name,
+      });
       expect(config.schemaMode).toBe(mode);
     }
   });
