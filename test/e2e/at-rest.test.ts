@@ -49,7 +49,7 @@ async function serve(variables: Variables, isFirst = false): Promise<void> {
   if (!isFirst) await server.kill();
   server = await startServer(bundle, dataDirectory, {
     databaseUrl: database.url,
-    variables: { SEAL_MAX_AGE_MS: "3600000", ...variables },
+    variables: { SEAL_MAX_AGE_MS: "3600000", SEAL_MAX_EVENTS: "4096", ...variables },
     keepErrors: true,
   });
   if (isFirst) await registerKey(server, signer);

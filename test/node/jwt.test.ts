@@ -12,7 +12,11 @@ const INVALID = { code: "INVALID_TOKEN", message: "Invalid token" };
 const EXPIRED = { code: "TOKEN_EXPIRED", message: "The token has expired" };
 
 async function verifier(settings: Record<string, string> = { JWT_SECRET }): Promise<JwtVerifier> {
-  const { jwt } = await readConfig({ VES_SEQUENCER_SIGNING_KEY: "ab".repeat(32), ...settings });
+  const { jwt } = await readConfig({
+    VES_SEQUENCER_SIGNING_KEY: "ab".repeat(32),
+    PAYLOAD_ENCRYPTION_KEY: "cd".repeat(32),
+    ...settings,
+  });
   if (jwt === null) throw new Error("no verifier");
   return jwt;
 }
