@@ -67,18 +67,6 @@ test("the README names only scripts that exist", () => {
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
 });
 
-test("docs/configuration.md lists the variables that the code reads, and no others", () => {
-  const files = ["src/settings.ts", "src/at-rest/payload-variables.ts", "workers/anchor/src/settings.ts"];
-  const inCode = [
-    ...files
-      .map(read)
-      .join("\n")
-      .matchAll(/^ {2}([A-Z_\d]{3,}): /gm),
-  ].map(([, name]) => name);
-  const inDocument = [...read("docs/configuration.md").matchAll(/^\| `([A-Z_\d]+)`/gm)].map(([, name]) => name);
-  expect(new Set(inDocument)).toEqual(new Set(inCode));
-});
-
 test("docs/storage-schema.md names every table and column of both objects and of Postgres", () => {
   const [objects = "", mirror = ""] = read("docs/storage-schema.md").split("## Postgres");
   const sqlite = /^ {6}([a-z_]{4,}) +(?:INTEGER|BLOB|TEXT|ANY)|CREATE TABLE (\w+)/gm;
