@@ -68,7 +68,8 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
   for (const route of endpoints) {
     // Any URL may be wrongly encoded, and any server wrongly configured.
     const statuses = new Set([
-      ...[400, 503],
+      400,
+      503,
       ...(route.body ? [413, 415, 422] : []),
       ...(route.isPublic ? [] : [401, 403]),
       ...(route.errors ?? []),

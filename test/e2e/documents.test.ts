@@ -82,11 +82,13 @@ test("docs/storage-schema.md names every table and column of both objects and of
 });
 
 test("paths and links in the documents lead somewhere", () => {
-  for (const document of ["README.md", "ARCHITECTURE.md", "docs/decisions/README.md"]) {
+  for (const document of ["README.md", "ARCHITECTURE.md", "docs/decisions/README.md", "docs/threat-model.md"]) {
     const text = read(document);
     const directory = document.includes("/") ? document.slice(0, document.lastIndexOf("/") + 1) : "";
     const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => directory + (path ?? ""));
-    const files = [...text.matchAll(/`((?:test|docs|scripts|src)\/[\w./-]+)`/g)].map(([, path]) => path ?? "");
+    const files = [...text.matchAll(/`((?:test|docs|scripts|src|contracts)\/[\w./-]+)`/g)].map(
+      ([, path]) => path ?? "",
+    );
     for (const path of [...links, ...files]) expect(existsSync(join(ROOT, path)), path).toBe(true);
   }
 });
