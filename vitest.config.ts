@@ -10,7 +10,7 @@ const TEST_SECRETS = {
 
 /**
  * Three projects. `test/conformance` holds platform-free suites and runs in both runtimes; `node` adds what needs plain Node;
- * `workers` what needs workerd; `e2e` starts real server processes. All of them share one PostgreSQL server.
+ * `workers` what needs workerd; `e2e` starts real server processes, for a generated client too. All of them share one PostgreSQL server.
  */
 export default defineConfig({
   // How packages find what they need inside workerd. Without it, `pg` gets an empty stand-in for its socket.
@@ -32,7 +32,14 @@ export default defineConfig({
           include: ["test/conformance/**/*.test.ts", "test/workers/**/*.test.ts"],
         },
       },
-      { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts", "test/client/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

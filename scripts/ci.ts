@@ -8,7 +8,15 @@ import { join } from "node:path";
  * files. Runs all of it whatever fails, and ends with how many tests and checks passed and failed.
  */
 
-const CHECKS = ["lint", "format:check", "types:check", "openapi:check", "migrations:check", "contracts:check"] as const;
+const CHECKS = [
+  "lint",
+  "format:check",
+  "types:check",
+  "openapi:check",
+  "configuration:check",
+  "migrations:check",
+  "contracts:check",
+] as const;
 
 interface Tally {
   passed: number;

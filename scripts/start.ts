@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { readConfig } from "../src/config.ts";
-import { ConfigError } from "../src/settings.ts";
+import { ConfigError, readVariables } from "../src/settings.ts";
 import { readAnchorSettings } from "../workers/anchor/src/settings.ts";
 import { localVariables } from "./lib/dev-vars.ts";
-import { partVariables } from "./lib/local-chain.ts";
 import { type LocalDeployment, startDeployment } from "./lib/local-deployment.ts";
 import type { Variables } from "./lib/local-server.ts";
 import { isPortFree } from "./lib/ports.ts";
+import { type StartVariables, startVariables } from "./lib/start-variables.ts";
+import { nameWarnings } from "./lib/variable-names.ts";
+import { type Variable, VARIABLES } from "./lib/variables.ts";
 
 /*
  * `npm start`: the sequencer on this machine, with its data in .data/ and its secrets in .dev.vars.
@@ -22,6 +24,7 @@ Serves the sequencer on this machine until Ctrl-C.
   L2_RPC_URL    node of the chain that batches are anchored on, with L2_CHAIN_ID, SET_REGISTRY_ADDRESS and
                 SEQUENCER_PRIVATE_KEY, also from .dev.vars; a chain for tests is started when none is set
 
+Every other variable of docs/configuration.md may be set too, in the environment or .dev.vars.
 Data is kept in .data/, secrets in .dev.vars; both are made when they are not there.
 `;
 
@@ -37,13 +40,14 @@ if (process.argv.includes("--help") || process.argv.includes("-h")) {
 }
 
 async function main(): Promise<void> {
-  const host = process.env["HOST"] || "127.0.0.1";
-  const port = await choosePort(process.env["PORT"], host);
-  const { DATABASE_URL, ...fromFile } = localVariables();
-  const { others: variables } = partVariables(fromFile);
-  const { anchor: anchorVariables } = partVariables({ ...fromFile, ...given(process.env) });
-  await requireUsable(variables, anchorVariables);
-  const databaseUrl = process.env["DATABASE_URL"] || DATABASE_URL || undefined;
+  const environment = given(process.env);
+  const fromFile = localVariables();
+  for (const warning of nameWarnings(fromFile, environment)) process.stderr.write(`${warning}\n`);
+  const set: Variables = { ...fromFile, ...environment };
+  const variables = only(VARIABLES.sequencer, set);
+  const anchorVariables = only(VARIABLES.anchoring, set);
+  const { PORT, HOST: host, DATABASE_URL: databaseUrl } = await usable(set, variables, anchorVariables);
+  const port = await choosePort(PORT, host);
   const starting = startDeployment({ host, port, variables, anchorVariables, dataDirectory: DATA, databaseUrl });
   const isStopping = stopOnSignal(starting);
   try {
@@ -59,35 +63,47 @@ function given(environment: NodeJS.ProcessEnv): Variables {
   return Object.fromEntries(Object.entries(environment).flatMap(([name, value]) => (value ? [[name, value]] : [])));
 }
 
-/** Ends the program with a sentence where the server would start and then answer every request with an error. */
-async function requireUsable(variables: Variables, anchorVariables: Variables): Promise<void> {
-  try {
-    await readConfig(variables);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    fail(`.dev.vars: ${error.message}. Correct it; without the file, one with new keys is made.`);
-  }
+/** Those of `set` that a program reads: the keys of one are the business of no other. */
+function only(read: readonly Variable[], set: Variables): Variables {
+  return Object.fromEntries(read.flatMap(({ name }) => (set[name] === undefined ? [] : [[name, set[name]]])));
+}
+
+/**
+ * What `npm start` itself reads. Ends the program with a sentence where that is wrong, or where a Worker would start and then
+ * answer every request with an error.
+ */
+async function usable(set: Variables, variables: Variables, anchorVariables: Variables): Promise<StartVariables> {
+  const own = await checked(() => readVariables(startVariables, set), "Correct it, in the environment or .dev.vars.");
+  await checked(
+    () => readConfig(variables),
+    "Correct it, in .dev.vars or the environment; without that file, one with new keys is made.",
+  );
   if (!variables["BOOTSTRAP_ADMIN_API_KEY"]) {
-    fail(".dev.vars: wrong configuration: BOOTSTRAP_ADMIN_API_KEY is missing. Any text will do as the key.");
+    fail("wrong configuration: BOOTSTRAP_ADMIN_API_KEY is missing in .dev.vars. Any text will do as the key.");
   }
+  await checked(
+    () => readAnchorSettings(anchorVariables),
+    "Set all of it, in the environment or .dev.vars, or nothing of it: a chain is started then.",
+  );
+  return own;
+}
+
+/** What `read` gives, unless it finds the configuration wrong. */
+async function checked<T>(read: () => T, advice: string): Promise<Awaited<T>> {
   try {
-    readAnchorSettings(anchorVariables);
+    return await read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    fail(
-      `${error.message}. Set all of it, in the environment or .dev.vars, or nothing of it: a chain is started then.`,
-    );
+    return fail(`${error.message}. ${advice}`);
   }
 }
 
 /** @throws nothing: a port that cannot be had ends the program with a sentence */
-async function choosePort(wanted: string | undefined, host: string): Promise<number> {
-  if (wanted) {
-    const port = Number(wanted);
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) fail(`PORT must be 1 to 65535, not ${wanted}.`);
-    if (!(await isPortFree(port, host)))
-      fail(`Port ${port} is taken. Set PORT to another one, or unset it to have one picked.`);
-    return port;
+async function choosePort(wanted: number | undefined, host: string): Promise<number> {
+  if (wanted !== undefined) {
+    if (!(await isPortFree(wanted, host)))
+      fail(`Port ${wanted} is taken. Set PORT to another one, or unset it to have one picked.`);
+    return wanted;
   }
   for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORTS_TRIED; port++) {
     if (!(await isPortFree(port, host))) continue;

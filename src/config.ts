@@ -30,6 +30,8 @@ export interface Config {
   readonly maxEventsPerRequest: number;
   readonly maxPayloadBytes: number;
   readonly schemaMode: SchemaMode;
+  /** Whether hashes, signatures and base64url of events are taken in one spelling only. */
+  readonly requireStrictForms: boolean;
   readonly requireSignedExecutionControls: boolean;
   readonly requireProofOfPossession: boolean;
 }
@@ -75,6 +77,7 @@ export async function readConfig(env: Readonly<Record<string, unknown>>): Promis
     maxEventsPerRequest: values.MAX_EVENTS_PER_BATCH,
     maxPayloadBytes: values.MAX_EVENT_PAYLOAD_SIZE,
     schemaMode: values.SCHEMA_VALIDATION_MODE,
+    requireStrictForms: values.VES_STRICT_FORMAT_VALIDATION,
     requireSignedExecutionControls: values.REQUIRE_SIGNED_EXECUTION_CONTROLS,
     requireProofOfPossession: values.REQUIRE_PROOF_OF_POSSESSION,
   };

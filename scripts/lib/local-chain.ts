@@ -16,16 +16,6 @@ const CONTRACT = getContractAddress({ from: DEPLOYER.address, nonce: 0n });
 /** Few, since nobody reorganises a chain of our own. */
 const CONFIRMATIONS = 2;
 
-/** Names of the anchoring Worker's variables. */
-const ANCHOR_VARIABLE = /^(L2_\w+|ANCHOR_\w+|SET_REGISTRY_ADDRESS|SEQUENCER_PRIVATE_KEY)$/;
-
-/** Parts variables into those of the anchoring Worker and all others: the key of its account is the business of nobody else. */
-export function partVariables(variables: Variables): { readonly anchor: Variables; readonly others: Variables } {
-  const part = (isAnchor: boolean): Variables =>
-    Object.fromEntries(Object.entries(variables).filter(([name]) => ANCHOR_VARIABLE.test(name) === isAnchor));
-  return { anchor: part(true), others: part(false) };
-}
-
 /** A chain with the anchoring contract. */
 export interface LocalChain {
   readonly url: string;

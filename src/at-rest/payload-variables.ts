@@ -17,13 +17,14 @@ const MODES: Readonly<Record<string, EncryptionMode>> = {
   "1": "required",
 };
 
-const key = bytesField(32);
+const key = bytesField(32).meta({ form: "32 bytes in hex or base64" });
 const keys = z.array(key).min(1);
 
-/** The variables that say how payloads are encrypted at rest. Messages never repeat a key. */
+/** The variables that say how payloads are encrypted at rest, described as in settings.ts. Messages never repeat a key. */
 export const payloadVariables = {
   PAYLOAD_ENCRYPTION_MODE: z
     .string()
+    .meta({ form: "required (on, true, 1), optional, disabled (off, false, 0)" })
     .default("required")
     .transform((text, context): EncryptionMode => {
       const name = text.toLowerCase();
@@ -31,15 +32,22 @@ export const payloadVariables = {
       if (mode !== undefined) return mode;
       context.addIssue({ code: "custom", message: "expected required, optional or disabled" });
       return z.NEVER;
-    }),
-  PAYLOAD_ENCRYPTION_KEY: key.optional(),
+    })
+    .describe("Whether payloads are encrypted at rest, and read where they are not: see [below](#encryption-at-rest)"),
+  PAYLOAD_ENCRYPTION_KEY: key.optional().meta({
+    description: "What payloads are encrypted under; needed unless the mode is `disabled`",
+    isSecret: true,
+  }),
   PAYLOAD_ENCRYPTION_KEYS: z
     .string()
+    .meta({ form: "such keys between commas" })
     .transform((text) => text.split(",").map((part) => part.trim()))
     .pipe(keys)
-    .optional(),
+    .optional()
+    .meta({ description: "Several, instead of the one: the first encrypts, all of them decrypt", isSecret: true }),
   PAYLOAD_ENCRYPTION_KEYS_BY_TENANT: z
     .string()
+    .meta({ form: "a JSON object of lists of keys by tenant" })
     .default("{}")
     .transform((text, context) => {
       try {
@@ -49,7 +57,11 @@ export const payloadVariables = {
         return z.NEVER;
       }
     })
-    .pipe(z.record(uuidField, keys)),
+    .pipe(z.record(uuidField, keys))
+    .meta({
+      description: 'Keys of tenants with their own, `{"tenant": ["key", …]}`; what is under a key above stays readable',
+      isSecret: true,
+    }),
 };
 
 const payloadSettings = z.object(payloadVariables);

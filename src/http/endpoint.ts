@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { z } from "zod";
 import { authenticate } from "../access/authenticate.ts";
+import type { Config } from "../config.ts";
 import { RequestError } from "../errors.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { checkUrlEncoding, parseBody, parseParameters, readJsonBody } from "./request-input.ts";
@@ -33,7 +34,7 @@ export interface EndpointDefinition<Params, Query, Body> {
   /** The path that replaces this one, for routes of the old family. */
   readonly successor?: string;
   /** A look at the raw body before its schema is applied. */
-  readonly inspectBody?: (body: unknown) => void;
+  readonly inspectBody?: (body: unknown, config: Config) => void;
   /** Answers with what becomes the JSON of a 200, or a whole Response. */
   readonly handle: (
     c: AppContext,
@@ -91,7 +92,7 @@ async function serve(c: AppContext, route: Endpoint): Promise<Response> {
   let body: unknown;
   if (route.body !== undefined) {
     const json = await readJsonBody(c, route.maxBodyBytes);
-    route.inspectBody?.(json);
+    route.inspectBody?.(json, c.get("config"));
     body = parseBody(route.body, json);
   }
   const answer = await route.handle(c, { params, query, body });

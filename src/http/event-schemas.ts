@@ -13,7 +13,11 @@ import { eventTypeParam, numberParam, ownTenantQuery, timeText, uuidText } from 
 
 const MAX_DESCRIPTION_BYTES = 2_048;
 
-const schemaForm = { description: "A JSON Schema (2020-12): an object, or true or false", type: ["object", "boolean"] };
+const schemaForm = {
+  description: "A JSON Schema (2020-12): an object, or true or false",
+  type: ["object", "boolean"],
+  additionalProperties: true,
+};
 
 const registration = z
   .object({

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import type { Config } from "../config.ts";
 import { ingest, type Ingested } from "../ingest/ingest.ts";
 import { issueReceipt } from "../ingest/receipt.ts";
+import { requireStrictForms } from "../ingest/strict-forms.ts";
 import { requireSignatures, type Submission, submissionOf, submissionSchema } from "../ingest/submission.ts";
 import { tally } from "../ingest/tally.ts";
 import type { AppContext } from "./context.ts";
@@ -48,7 +50,10 @@ const shared = {
   tag: "Events",
   description,
   body: submissionSchema,
-  inspectBody: requireSignatures,
+  inspectBody: (body: unknown, config: Config) => {
+    requireSignatures(body);
+    if (config.requireStrictForms) requireStrictForms(body);
+  },
   errors: [413],
 } as const;
 

@@ -66,10 +66,12 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
 
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of endpoints) {
+    // Any URL may be wrongly encoded, and any server wrongly configured.
     const statuses = new Set([
-      ...(route.params || route.query ? [400] : []),
-      ...(route.body ? [400, 413, 415, 422] : []),
-      ...(route.isPublic ? [] : [401, 403, 503]),
+      400,
+      503,
+      ...(route.body ? [413, 415, 422] : []),
+      ...(route.isPublic ? [] : [401, 403]),
       ...(route.errors ?? []),
     ]);
     const errors = [...statuses]
@@ -148,7 +150,7 @@ function operationId({ method, path }: Endpoint): string {
 function meaning(status: number): string {
   switch (status) {
     case 400:
-      return "A parameter is missing or wrong, or the body is not JSON";
+      return "A parameter is missing or wrong, or the body is not JSON, or the URL is not percent-encoded UTF-8";
     case 401:
       return "No credential, or one that is not valid";
     case 403:

@@ -25,12 +25,16 @@ export const agentParams = z.object({ agent_id: uuidField });
 
 /** A whole number in a query or path; text of any other form is refused. */
 export function numberParam(min: number, max: number) {
-  return z
-    .string()
-    .regex(/^\d{1,16}$/, "expected a whole number")
-    .transform(Number)
-    .pipe(z.number().min(min).max(max))
-    .meta({ description: `Whole number from ${min} to ${max}` });
+  return (
+    z
+      .string()
+      .refine((text) => /^\d{1,16}$/.test(text), "expected a whole number")
+      // As OpenAPI has it: how a number is written in a URL is not a client's business.
+      .meta({ type: "integer", minimum: min, maximum: max })
+      .transform(Number)
+      .pipe(z.number().min(min).max(max))
+      .meta({ description: `Whole number from ${min} to ${max}` })
+  );
 }
 
 /** How many rows a page may have: `cap` at most, however many are asked for. */

@@ -67,18 +67,6 @@ test("the README names only scripts that exist", () => {
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
 });
 
-test("docs/configuration.md lists the variables that the code reads, and no others", () => {
-  const files = ["src/settings.ts", "src/at-rest/payload-variables.ts", "workers/anchor/src/settings.ts"];
-  const inCode = [
-    ...files
-      .map(read)
-      .join("\n")
-      .matchAll(/^ {2}([A-Z_\d]{3,}): /gm),
-  ].map(([, name]) => name);
-  const inDocument = [...read("docs/configuration.md").matchAll(/^\| `([A-Z_\d]+)`/gm)].map(([, name]) => name);
-  expect(new Set(inDocument)).toEqual(new Set(inCode));
-});
-
 test("docs/storage-schema.md names every table and column of both objects and of Postgres", () => {
   const [objects = "", mirror = ""] = read("docs/storage-schema.md").split("## Postgres");
   const sqlite = /^ {6}([a-z_]{4,}) +(?:INTEGER|BLOB|TEXT|ANY)|CREATE TABLE (\w+)/gm;
@@ -94,11 +82,13 @@ test("docs/storage-schema.md names every table and column of both objects and of
 });
 
 test("paths and links in the documents lead somewhere", () => {
-  for (const document of ["README.md", "ARCHITECTURE.md", "docs/decisions/README.md"]) {
+  for (const document of ["README.md", "ARCHITECTURE.md", "docs/decisions/README.md", "docs/threat-model.md"]) {
     const text = read(document);
     const directory = document.includes("/") ? document.slice(0, document.lastIndexOf("/") + 1) : "";
     const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => directory + (path ?? ""));
-    const files = [...text.matchAll(/`((?:test|docs|scripts|src)\/[\w./-]+)`/g)].map(([, path]) => path ?? "");
+    const files = [...text.matchAll(/`((?:test|docs|scripts|src|contracts)\/[\w./-]+)`/g)].map(
+      ([, path]) => path ?? "",
+    );
     for (const path of [...links, ...files]) expect(existsSync(join(ROOT, path)), path).toBe(true);
   }
 });

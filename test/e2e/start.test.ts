@@ -300,7 +300,9 @@ describe("npm start says in a sentence what is wrong, and exits with 1", () => {
   });
 
   test.each(["abc", "65536"])("when PORT is %s", async (port) => {
-    expect(await sentenceOf({ PORT: port })).toBe(`PORT must be 1 to 65535, not ${port}.\n`);
+    expect(await sentenceOf({ PORT: port })).toBe(
+      "wrong configuration: PORT: expected a whole number from 1 to 65535. Correct it, in the environment or .dev.vars.\n",
+    );
   });
 
   test.each([
@@ -312,6 +314,14 @@ describe("npm start says in a sentence what is wrong, and exits with 1", () => {
     ],
   ])("when DATABASE_URL is %s", async (url, sentence) => {
     expect(await sentenceOf({ PORT: String(await freePort()), DATABASE_URL: url })).toBe(sentence);
+  });
+
+  test("when a variable of the Worker is wrong in the environment, after a warning of one that is misspelt", async () => {
+    expect(await sentenceOf({ SEAL_MAX_EVENTS: "none", SEAL_MAX_AGE: "1" })).toBe(
+      "The environment's SEAL_MAX_AGE is not read. Is SEAL_MAX_AGE_MS meant?\n" +
+        "wrong configuration: SEAL_MAX_EVENTS: expected a whole number from 1 to 4096. " +
+        "Correct it, in .dev.vars or the environment; without that file, one with new keys is made.\n",
+    );
   });
 
   test("when only a part of what anchoring needs is set", async () => {
@@ -341,7 +351,7 @@ describe("npm start says in a sentence what is wrong, and exits with 1", () => {
     writeFileSync(path, lines.join(""));
     try {
       const sentence = await sentenceOf({ PORT: String(await freePort()) });
-      expect(sentence).toMatch(new RegExp(`^\\.dev\\.vars: wrong configuration: ${name}.*\\.\n$`));
+      expect(sentence).toMatch(new RegExp(`^wrong configuration: ${name}.*\\.dev\\.vars.*\\.\n$`));
     } finally {
       if (before !== undefined) writeFileSync(path, before);
     }

@@ -8,6 +8,7 @@ import { uuid } from "../support/checked-events.ts";
 
 const SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 const OTHER_SEED = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
+const PUBLIC_KEY_TEXT = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 const PUBLIC_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 /** What every configuration needs beside its signing key. */
 const PAYLOAD_KEY = { PAYLOAD_ENCRYPTION_KEY: OTHER_SEED };
@@ -23,6 +24,7 @@ describe("configuration", () => {
       maxEventsPerRequest: 1_000,
       maxPayloadBytes: 1024 * 1024,
       schemaMode: "warn",
+      requireStrictForms: false,
       requireSignedExecutionControls: false,
       requireProofOfPossession: false,
       isAuthRequired: true,
@@ -46,11 +48,14 @@ describe("configuration", () => {
   });
 
   test.each([
-    [{}, /VES_SEQUENCER_SIGNING_KEY/],
-    [{ VES_SEQUENCER_SIGNING_KEY: "" }, /VES_SEQUENCER_SIGNING_KEY/],
+    [{}, /VES_SEQUENCER_SIGNING_KEY is missing/],
+    [{ VES_SEQUENCER_SIGNING_KEY: "" }, /VES_SEQUENCER_SIGNING_KEY is missing/],
     [{ VES_SEQUENCER_SIGNING_KEY: SEED.slice(2) }, /VES_SEQUENCER_SIGNING_KEY: expected 32 bytes/],
     [{ VES_SEQUENCER_SIGNING_KEY: SEED, MAX_EVENTS_PER_BATCH: "many" }, /MAX_EVENTS_PER_BATCH/],
-    [{ VES_SEQUENCER_SIGNING_KEY: SEED, MAX_EVENTS_PER_BATCH: "0" }, /MAX_EVENTS_PER_BATCH/],
+    ...["0", "2001", "1.5", "1e2", "-1", "0x10", " "].map((number): [Record<string, string>, RegExp] => [
+      { VES_SEQUENCER_SIGNING_KEY: SEED, MAX_EVENTS_PER_BATCH: number },
+      /MAX_EVENTS_PER_BATCH: expected a whole number from 1 to 2000$/,
+    ]),
     [{ VES_SEQUENCER_SIGNING_KEY: SEED, REQUIRE_PROOF_OF_POSSESSION: "maybe" }, /REQUIRE_PROOF_OF_POSSESSION/],
     [
       { VES_SEQUENCER_SIGNING_KEY: SEED, SCHEMA_VALIDATION_MODE: "yes" },
@@ -117,7 +122,7 @@ describe("configuration", () => {
     ],
     [
       { PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_PER_MINUTE: "0" },
-      "PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_PER_MINUTE: Too small: expected number to be >=1",
+      "PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_PER_MINUTE: expected a whole number from 1 to 10000",
     ],
     [
       { TRUST_PROXY_HEADERS: "true" },
@@ -162,6 +167,23 @@ describe("configuration", () => {
     const TRUST_PROXY_ALLOWLIST = "10.0.0.0/8";
     expect((await read({ TRUST_PROXY_ALLOWLIST })).trustedProxies).toEqual([]);
     expect((await read({ TRUST_PROXY_ALLOWLIST, TRUST_PROXY_HEADERS: "1" })).trustedProxies).toHaveLength(1);
+  });
+
+  test("what wrangler.toml gives as a number, a boolean or a table counts as the text of it", async () => {
+    const jwks = { keys: [{ kty: "OKP", crv: "Ed25519", x: PUBLIC_KEY_TEXT, kid: "1", alg: "EdDSA" }] };
+    const given = { MAX_EVENTS_PER_BATCH: 7, REQUIRE_PROOF_OF_POSSESSION: true, JWT_JWKS_JSON: jwks };
+    const config = await readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: SEED, ...given });
+    expect(config).toMatchObject({ maxEventsPerRequest: 7, requireProofOfPossession: true });
+    expect(config.jwt).not.toBeNull();
+    const wrong = readConfig({ ...PAYLOAD_KEY, VES_SEQUENCER_SIGNING_KEY: SEED, MAX_EVENTS_PER_BATCH: false });
+    await expect(wrong).rejects.toThrow("MAX_EVENTS_PER_BATCH: expected a whole number from 1 to 2000");
+  });
+
+  test.each(["1 true TRUE yes Yes on", "0 false no NO off"])("booleans as people write them: %s", async (spellings) => {
+    for (const spelling of spellings.split(" ")) {
+      const config = await read({ VES_STRICT_FORMAT_VALIDATION: spelling });
+      expect(config.requireStrictForms).toBe(spellings.startsWith("1"));
+    }
   });
 
   test.each([

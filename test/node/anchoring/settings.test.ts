@@ -63,6 +63,15 @@ describe("settings of the anchoring Worker", () => {
     });
   });
 
+  test("the confirmations have two names, of which one is used", () => {
+    const confirmations = (variables: object) => readAnchorSettings({ ...NEEDED, ...variables })?.confirmations;
+    expect(confirmations({ ANCHOR_FINALITY_CONFIRMATIONS: "12" })).toBe(12);
+    expect(confirmations({ ANCHOR_FINALITY_CONFIRMATIONS: "0", ANCHOR_CONFIRMATIONS: "0" })).toBe(0);
+    expect(problemOf({ ANCHOR_FINALITY_CONFIRMATIONS: "12", ANCHOR_CONFIRMATIONS: "6" })).toMatch(
+      "ANCHOR_CONFIRMATIONS and ANCHOR_FINALITY_CONFIRMATIONS are two names of one setting",
+    );
+  });
+
   test("numbers may be numbers, as TOML has them", () => {
     const variables = {
       L2_CHAIN_ID: 10,
