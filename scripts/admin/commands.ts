@@ -1,3 +1,4 @@
+import { audit } from "./audit.ts";
 import type { Command } from "./command.ts";
 import { contract } from "./contract.ts";
 import { fsck } from "./fsck.ts";
@@ -15,6 +16,7 @@ export const commands: Readonly<Record<string, Command>> = {
   restore,
   reencrypt,
   "keys-in-use": keysInUse,
+  audit,
   reanchor,
   contract,
   "install-schemas": installSchemas,

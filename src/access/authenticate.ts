@@ -5,7 +5,7 @@ import { registryStub } from "../tenant/registry-client.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
 import { apiKeyHash, tenantOfApiKey } from "./api-key.ts";
 import { type Credential, credentialOf } from "./credentials.ts";
-import { BOOTSTRAP_ADMIN, type Principal } from "./principal.ts";
+import { ANYBODY, BOOTSTRAP_ADMIN, type Principal } from "./principal.ts";
 
 /** Keys that this isolate has looked up lately: 10,000 of about 300 bytes. */
 const known = new ExpiringCache<ApiKeyRecord>(10_000);
@@ -13,8 +13,8 @@ const known = new ExpiringCache<ApiKeyRecord>(10_000);
 const unknown = new ExpiringCache<true>(1_000);
 
 /**
- * Finds out who a request comes from. Where no authentication is required, whoever has no valid credential is the bootstrap
- * administrator.
+ * Finds out who a request comes from. Where no authentication is required, whoever has no valid credential may do what the
+ * bootstrap administrator may.
  *
  * @throws RequestError AUTH_REQUIRED, INVALID_API_KEY, INVALID_TOKEN or TOKEN_EXPIRED; SERVICE_UNAVAILABLE when it cannot be
  * found out
@@ -27,7 +27,7 @@ export async function authenticate(headers: Headers, env: Env, config: Config): 
       : principalOfKey(credential, env, config));
   } catch (error) {
     const isUnknown = error instanceof RequestError && ERROR_CODES[error.code].status === 401;
-    if (isUnknown && !config.isAuthRequired) return BOOTSTRAP_ADMIN;
+    if (isUnknown && !config.isAuthRequired) return ANYBODY;
     throw error;
   }
 }
@@ -49,7 +49,8 @@ async function principalOfKey(credential: Credential, env: Env, config: Config):
     throw invalidApiKey();
   }
   const { storeIds, permissions, agentId, expiresAt, rateLimit } = key;
-  return { tenantId, storeIds, permissions, agentId, expiresAt, credentialId: keyHash, rateLimit };
+  const identity = { kind: "api_key", tenantId, agentId, credentialId: keyHash, tokenId: null } as const;
+  return { ...identity, storeIds, permissions, expiresAt, rateLimit };
 }
 
 async function lookUp(env: Env, tenantId: string, keyHash: string, maxAgeMs: number): Promise<ApiKeyRecord | null> {

@@ -33,12 +33,14 @@ export function principalOfClaims(payload: unknown): Principal | undefined {
   if (!parsed.success) return undefined;
   const { sub, exp, jti, stores, agent, perms } = parsed.data;
   return {
+    kind: "jwt",
     tenantId: sub,
     storeIds: stores.length === 0 ? null : stores,
     permissions: { read: perms.includes("read"), write: perms.includes("write"), admin: perms.includes("admin") },
     agentId: agent ?? null,
     expiresAt: (exp + CLOCK_LEEWAY_SECS) * 1_000,
     credentialId: toHex(sha256(utf8(JSON.stringify(["jwt", sub, jti])))),
+    tokenId: jti,
     rateLimit: null,
   };
 }

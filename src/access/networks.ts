@@ -28,6 +28,18 @@ export function parseAddress(text: string): Address | undefined {
   return value >> 32n === IPV4_MAPPED ? { family: 4, value: value & 0xffff_ffffn } : { family: 6, value };
 }
 
+/** The one text of an address that everybody writes (RFC 5952). */
+export function addressText({ family, value }: Address): string {
+  if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join(".");
+  const groups = Array.from({ length: 8 }, (_, index) => ((value >> BigInt(112 - 16 * index)) & 0xffffn).toString(16));
+  const text = groups.join(":");
+  // The longest run of zeros, the first of two such, and never a single one.
+  const [run] = [...text.matchAll(/(?<![^:])0(?::0)+(?![^:])/g)].toSorted((a, b) => b[0].length - a[0].length);
+  if (run === undefined) return text;
+  const [head, tail] = [text.slice(0, run.index), text.slice(run.index + run[0].length)];
+  return `${head.replace(/:$/, "")}::${tail.replace(/^:/, "")}`;
+}
+
 /** An address, which is a network of one, or a CIDR block (`10.0.0.0/8`) without bits beyond its prefix. */
 export function parseNetwork(text: string): Network | undefined {
   const [host = "", length, ...rest] = text.split("/");

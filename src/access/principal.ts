@@ -1,8 +1,12 @@
 import { RequestError } from "../errors.ts";
 import type { Permissions } from "../tenant/messages.ts";
 
+/** What the request has shown: `public` is nothing that counts, in a deployment that asks for no credential. */
+export type PrincipalKind = "api_key" | "jwt" | "bootstrap" | "public";
+
 /** Who a request comes from and what that credential may do. */
 export interface Principal {
+  readonly kind: PrincipalKind;
   /** Null for the bootstrap administrator, who belongs to no tenant and may act in all. */
   readonly tenantId: string | null;
   /** Null: all stores of the tenant. */
@@ -14,6 +18,8 @@ export interface Principal {
   readonly expiresAt: number | null;
   /** Names the credential among all, and is no secret: the same for every request that it makes. */
   readonly credentialId: string;
+  /** The `jti` of a token; null for anything else. */
+  readonly tokenId: string | null;
   /** Requests a minute that the credential was given; null: no limit of its own. */
   readonly rateLimit: number | null;
 }
@@ -21,14 +27,19 @@ export interface Principal {
 export type Permission = keyof Permissions;
 
 export const BOOTSTRAP_ADMIN: Principal = {
+  kind: "bootstrap",
   tenantId: null,
   storeIds: null,
   permissions: { read: true, write: true, admin: true },
   agentId: null,
   expiresAt: null,
   credentialId: "bootstrap",
+  tokenId: null,
   rateLimit: null,
 };
+
+/** Whoever comes where no authentication is required: may do the same, and is not taken for the administrator. */
+export const ANYBODY: Principal = { ...BOOTSTRAP_ADMIN, kind: "public" };
 
 /**
  * Passes when the principal has the permission for the tenant and, where one is concerned, the store.

@@ -17,6 +17,7 @@ import {
   verifyProofOfPossession,
 } from "../ves/index.ts";
 import { bytesField, timeField } from "../fields.ts";
+import { auditContext } from "./audit-context.ts";
 import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
 import { hex0xText, hexText, numberParam, timeOrNull, timeText, uuidText } from "./schemas.ts";
@@ -102,13 +103,14 @@ const keyIdParam = numberParam(0, MAX_KEY_ID);
 async function register(c: AppContext, body: z.output<typeof registration>): Promise<z.output<typeof registered>> {
   requirePermission(c.get("principal"), "admin", body.tenantId);
   await checkRegistration(body, c.get("config"));
-  const result = await registryStub(c.env, body.tenantId).registerKey({
+  const key = {
     agentId: body.agentId,
     keyId: body.keyId ?? null,
     publicKey: body.publicKey,
     validFrom: body.validFrom ?? null,
     validTo: body.validTo ?? body.validUntil ?? null,
-  });
+  };
+  const result = await registryStub(c.env, body.tenantId).registerKey(key, auditContext(c));
   if (result.kind === "key_exists") {
     throw new RequestError("ALREADY_EXISTS", `Key ${result.keyId} of agent ${body.agentId} is registered already`);
   }
@@ -203,7 +205,7 @@ async function revoke(
   keyId: number,
 ): Promise<z.output<typeof revoked>> {
   requirePermission(c.get("principal"), "admin", tenantId);
-  const key = await registryStub(c.env, tenantId).revokeKey(agentId, keyId);
+  const key = await registryStub(c.env, tenantId).revokeKey(agentId, keyId, auditContext(c));
   if (key === null || key.revokedAt === null) {
     throw new RequestError("AGENT_KEY_NOT_FOUND", `Agent ${agentId} has no key ${keyId}`);
   }

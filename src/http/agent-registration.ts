@@ -7,6 +7,7 @@ import type { Taken } from "../limits/sliding-window.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { utf8, uuidField } from "../ves/index.ts";
 import { describePermissions, MAX_RATE_LIMIT, permissionsText } from "./api-key-json.ts";
+import { auditContext } from "./audit-context.ts";
 import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
 import { uuidText } from "./schemas.ts";
@@ -67,14 +68,8 @@ how it stands.`,
       const storeIds = body.storeIds == null || body.storeIds.length === 0 ? null : body.storeIds;
       const keyHash = apiKeyHash(apiKey);
       const rateLimit = body.rateLimit ?? null;
-      await registryStub(c.env, tenantId).addApiKey({
-        keyHash,
-        agentId,
-        storeIds,
-        permissions,
-        rateLimit,
-        expiresAt: null,
-      });
+      const newKey = { keyHash, agentId, storeIds, permissions, rateLimit, expiresAt: null };
+      await registryStub(c.env, tenantId).addApiKey(newKey, auditContext(c), "self_registered");
       return {
         success: true,
         agentId,

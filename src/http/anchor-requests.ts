@@ -9,6 +9,7 @@ import {
   verificationJson,
   type verificationResponse,
 } from "./anchor-json.ts";
+import { recordBefore } from "./audit-context.ts";
 import { batchNotFound, type BatchStreamQuery, streamOfBatch, wholeStream } from "./batch-lookup.ts";
 import { readBatch } from "./batch-reads.ts";
 import type { AppContext } from "./context.ts";
@@ -58,6 +59,12 @@ export async function anchorBatch(
   const stream = await streamOfBatch(c, batchId, query, "admin");
   const batch = (await (await existingStream(c, stream, "admin"))?.batch(batchId)) ?? null;
   if (batch === null) throw batchNotFound(batchId, query);
+  await recordBefore(c, stream.tenantId, {
+    action: "batch.anchoring_requested",
+    resource: { type: "batch", id: batchId },
+    storeId: stream.storeId,
+    details: {},
+  });
   return anchoringJson({ stream, batch }, await anchorNow(c.env, stream, batchId), chainId);
 }
 

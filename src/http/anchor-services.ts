@@ -17,6 +17,7 @@ import { streamStub } from "../stream/stream-client.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import { equalBytes, fromHex, to0xHex, toRfc3339Offset, VesError } from "../ves/index.ts";
 import { notNow, setupMessage } from "./anchor-json.ts";
+import { recordBefore } from "./audit-context.ts";
 import { batchParams } from "./batch-lookup.ts";
 import { leafCountOf } from "./commitment-json.ts";
 import type { AppContext } from "./context.ts";
@@ -162,6 +163,12 @@ async function requireOnChain(
 
 /** Takes the caller's word. False when somebody else's was taken first. @throws RequestError INTEGRITY_VIOLATION */
 async function record(c: AppContext, batch: RecordedBatch, claim: AnchorClaim): Promise<boolean> {
+  await recordBefore(c, batch.stream.tenantId, {
+    action: "batch.anchoring_reported",
+    resource: { type: "batch", id: batch.batchId },
+    storeId: batch.stream.storeId,
+    details: { chain_id: claim.chainId, tx_hash: to0xHex(claim.txHash), block_number: claim.blockNumber },
+  });
   const result = await inPostgres(c, (hyperdrive) => recordAnchor(hyperdrive, batch, claim));
   if (result.kind === "not_next") {
     const { batchId, sequenceStart } = result.first;

@@ -1,10 +1,8 @@
 import { z } from "zod";
+import { hashPrefix } from "../tenant/hash-prefix.ts";
 import type { ApiKeyRecord, Permissions } from "../tenant/messages.ts";
 import { toRfc3339Offset } from "../ves/index.ts";
 import { timeOrNull, timeText } from "./schemas.ts";
-
-/** Hex digits of a key's hash that name it among the keys of its agent. */
-const HASH_PREFIX_LENGTH = 16;
 
 /** Most requests a minute that a key may be given. */
 export const MAX_RATE_LIMIT = 10_000;
@@ -36,10 +34,6 @@ export function apiKeyJson(key: ApiKeyRecord, now: number): z.output<typeof apiK
     expiresAt: timeOrNull(key.expiresAt),
     revokedAt: timeOrNull(key.revokedAt),
   };
-}
-
-export function hashPrefix(keyHash: string): string {
-  return keyHash.slice(0, HASH_PREFIX_LENGTH);
 }
 
 export function isActive({ revokedAt, expiresAt }: ApiKeyRecord, now: number): boolean {

@@ -3,6 +3,7 @@ import { apiKeyHash, mintApiKey } from "../access/api-key.ts";
 import { grantableKey } from "../access/minting.ts";
 import { requireAgentOrAdmin, tenantOf } from "../access/principal.ts";
 import { RequestError } from "../errors.ts";
+import { hashPrefix } from "../tenant/hash-prefix.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { MAX_API_KEYS_PER_AGENT } from "../tenant/registry.ts";
 import { timeField } from "../fields.ts";
@@ -11,11 +12,11 @@ import {
   apiKeyJson,
   apiKeyResponse,
   describePermissions,
-  hashPrefix,
   MAX_RATE_LIMIT,
   permissionsText,
   rateLimitOrNull,
 } from "./api-key-json.ts";
+import { auditContext } from "./audit-context.ts";
 import { endpoint } from "./endpoint.ts";
 import { agentParams, ownTenantQuery, timeOrNull, timeText } from "./schemas.ts";
 
@@ -76,7 +77,8 @@ export const apiKeyEndpoints = [
       const grant = grantableKey(caller, wish, Date.now());
       const key = mintApiKey(tenantId);
       const keyHash = apiKeyHash(key);
-      const isAdded = await registryStub(c.env, tenantId).addApiKey({ keyHash, agentId: params.agent_id, ...grant });
+      const newKey = { keyHash, agentId: params.agent_id, ...grant };
+      const isAdded = await registryStub(c.env, tenantId).addApiKey(newKey, auditContext(c));
       if (!isAdded) {
         throw new RequestError(
           "LIMIT_REACHED",
@@ -128,7 +130,8 @@ export const apiKeyEndpoints = [
     handle: async (c, { params, query }) => {
       const tenantId = tenantOf(c.get("principal"), query.tenant_id);
       requireAgentOrAdmin(c.get("principal"), tenantId, params.agent_id);
-      const result = await registryStub(c.env, tenantId).revokeApiKey(params.agent_id, params.key_prefix);
+      const { agent_id: agentId, key_prefix: prefix } = params;
+      const result = await registryStub(c.env, tenantId).revokeApiKey(agentId, prefix, auditContext(c));
       if (result.kind === "not_found") {
         throw new RequestError("API_KEY_NOT_FOUND", "The agent has no API key whose hash begins like this");
       }

@@ -9,6 +9,7 @@ import { anchorServiceEndpoints } from "./anchor-services.ts";
 import { anchorStatusEndpoints } from "./anchor-status.ts";
 import { anchoringEndpoints } from "./anchoring.ts";
 import { apiKeyEndpoints } from "./api-keys.ts";
+import { auditEndpoints } from "./audit.ts";
 import { commitAndAnchorEndpoints } from "./commit-and-anchor.ts";
 import { commitmentEndpoints } from "./commitments.ts";
 import type { AppEnv } from "./context.ts";
@@ -49,6 +50,7 @@ export const endpoints: readonly Endpoint[] = [
   ...apiKeyEndpoints,
   ...policyEndpoints,
   ...schemaEndpoints,
+  ...auditEndpoints,
   ...cursorEndpoints,
   ...sequencerEndpoints,
   ...restoreEndpoints,

@@ -6,6 +6,7 @@ import { MAX_BATCH_EVENTS } from "../settings.ts";
 import { toHex, uuidField } from "../ves/index.ts";
 import { anchoringJson, anchoringResponse } from "./anchor-json.ts";
 import { ANCHORING_ERRORS, requireAnchoring } from "./anchor-requests.ts";
+import { recordBefore } from "./audit-context.ts";
 import { commitBody, sealRange } from "./batch-reads.ts";
 import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
@@ -48,8 +49,21 @@ that names a \`batch_id\` in its details came after sealing: anchor that batch t
     errors: ANCHORING_ERRORS,
     handle: async (c, { body }) => {
       const chainId = await requireAnchoring(c);
-      requirePermission(c.get("principal"), "admin", body.tenantId, body.storeId);
-      const sealed = await sealRange(c, givenRange(body) ?? (await nextRange(c, body)));
+      for (const permission of ["admin", "write"] as const) {
+        requirePermission(c.get("principal"), permission, body.tenantId, body.storeId);
+      }
+      const given = givenRange(body);
+      await recordBefore(c, body.tenantId, {
+        action: "stream.anchoring_requested",
+        resource: { type: "stream", id: body.storeId },
+        storeId: body.storeId,
+        details: {
+          sequence_start: given?.sequenceStart ?? null,
+          sequence_end: given?.sequenceEnd ?? null,
+          max_events: body.maxEvents ?? null,
+        },
+      });
+      const sealed = await sealRange(c, given ?? (await nextRange(c, body)));
       const { stream, batch } = sealed;
       const anchoring = anchoringJson(sealed, await anchorNow(c.env, stream, batch.batchId), chainId);
       return {

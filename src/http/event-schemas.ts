@@ -7,6 +7,7 @@ import { isTooLarge, schemaProblem } from "../event-schemas/schema-problem.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { SCHEMA_STATUSES, type SchemaRecord } from "../tenant/schema-messages.ts";
 import { canonicalJson, toRfc3339Offset, utf8, uuidField } from "../ves/index.ts";
+import { auditContext } from "./audit-context.ts";
 import { endpoint } from "./endpoint.ts";
 import { schemaValidationEndpoints } from "./schema-validation.ts";
 import { eventTypeParam, numberParam, ownTenantQuery, timeText, uuidText } from "./schemas.ts";
@@ -73,13 +74,14 @@ export const schemaEndpoints = [
     handle: async (c, { body }) => {
       requirePermission(c.get("principal"), "write", body.tenantId);
       const schemaText = textToRegister(body.schemaJson);
-      const result = await registryStub(c.env, body.tenantId).registerSchema({
+      const schema = {
         eventType: body.eventType,
         schemaText,
         description: body.description ?? null,
         compatibility: body.compatibility ?? "backward",
         createdBy: c.get("principal").agentId,
-      });
+      };
+      const result = await registryStub(c.env, body.tenantId).registerSchema(schema, auditContext(c));
       if (result.kind === "limit_reached") throw new RequestError("LIMIT_REACHED", result.message);
       if (result.kind === "incompatible") {
         const { latestVersion, problems } = result;
@@ -174,7 +176,8 @@ export const schemaEndpoints = [
     handle: async (c, { params, query, body }) => {
       const tenantId = tenantOf(c.get("principal"), query.tenant_id);
       requirePermission(c.get("principal"), "write", tenantId);
-      if (!(await registryStub(c.env, tenantId).setSchemaStatus(params.id, body.status))) throw unknownId();
+      const isThere = await registryStub(c.env, tenantId).setSchemaStatus(params.id, body.status, auditContext(c));
+      if (!isThere) throw unknownId();
       return { success: true, schema_id: params.id, new_status: body.status };
     },
   }),
@@ -191,7 +194,7 @@ export const schemaEndpoints = [
     handle: async (c, { params, query }) => {
       const tenantId = tenantOf(c.get("principal"), query.tenant_id);
       requirePermission(c.get("principal"), "admin", tenantId);
-      if (!(await registryStub(c.env, tenantId).deleteSchema(params.id))) throw unknownId();
+      if (!(await registryStub(c.env, tenantId).deleteSchema(params.id, auditContext(c)))) throw unknownId();
       return { success: true, deleted_schema_id: params.id };
     },
   }),

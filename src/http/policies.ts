@@ -5,6 +5,7 @@ import type { AgentPolicy } from "../tenant/messages.ts";
 import { isTypeRule } from "../tenant/policy.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { utf8, uuidField } from "../ves/index.ts";
+import { auditContext } from "./audit-context.ts";
 import { endpoint } from "./endpoint.ts";
 import { agentParams, uuidText } from "./schemas.ts";
 
@@ -72,7 +73,7 @@ export const policyEndpoints = [
         maxPayloadBytes,
         enabled: body.enabled,
       };
-      await registryStub(c.env, body.tenantId).putPolicy(params.agent_id, policy);
+      await registryStub(c.env, body.tenantId).putPolicy(params.agent_id, policy, auditContext(c));
       return { tenantId: body.tenantId, agentId: params.agent_id, ...policy };
     },
   }),

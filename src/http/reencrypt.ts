@@ -4,6 +4,7 @@ import { payloadProblemText } from "../at-rest/open-payload.ts";
 import { RequestError, unavailable, unreadable } from "../errors.ts";
 import type { PayloadCounts, ReencryptResult } from "../stream/messages.ts";
 import { uuidField } from "../ves/index.ts";
+import { recordBefore } from "./audit-context.ts";
 import { endpoint } from "./endpoint.ts";
 import { existingStream } from "./stream-reads.ts";
 
@@ -45,6 +46,15 @@ safe. Nothing of an event but the encryption of its payload changes. With \`dryR
           "RESOURCE_NOT_FOUND",
           "As far as its tenant's registry knows, the store was never written to",
         );
+      }
+      // Who only counts changes nothing.
+      if (!request.isDryRun) {
+        await recordBefore(c, tenantId, {
+          action: "stream.reencryption_requested",
+          resource: { type: "stream", id: storeId },
+          storeId,
+          details: { from: request.from },
+        });
       }
       const result = await stream.reencrypt(request);
       if (result.kind !== "piece") throw errorOf(result);

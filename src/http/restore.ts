@@ -5,6 +5,7 @@ import type { RestoreRefusal } from "../stream/messages.ts";
 import { locationHint, streamStub } from "../stream/stream-client.ts";
 import { ensureStore } from "../tenant/agent-directory.ts";
 import { uuidField } from "../ves/index.ts";
+import { recordBefore } from "./audit-context.ts";
 import { endpoint } from "./endpoint.ts";
 
 /** Rebuilding streams whose objects were lost. */
@@ -26,6 +27,12 @@ there.`,
     errors: [404, 409],
     handle: async (c, { body: stream }) => {
       requireBootstrapAdmin(c.get("principal"));
+      await recordBefore(c, stream.tenantId, {
+        action: "stream.restoration_requested",
+        resource: { type: "stream", id: stream.storeId },
+        storeId: stream.storeId,
+        details: {},
+      });
       const near = locationHint(c.req.raw.cf as IncomingRequestCfProperties | undefined);
       const result = await streamStub(c.env, stream, near).restore();
       const isThere = result.kind !== "refused" || result.refusal.kind === "not_empty";

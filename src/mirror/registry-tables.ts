@@ -5,11 +5,16 @@ export interface RegistryRows {
   readonly stores: string;
   readonly agents: string;
   readonly keys: string;
+  /** Entries of the audit log. */
+  readonly audit: string;
 }
 
 const time = (column: string): string => `timestamptz 'epoch' + ${column} * interval '1 millisecond'`;
 
-/** Repeating it changes nothing, and a later state of a key replaces an earlier one. */
+/**
+ * Repeating it changes nothing, and a later state of a key replaces an earlier one. An entry of the audit log stays for
+ * ever: where another one has its number, both stand.
+ */
 const UPSERT = `
   WITH tenant AS (
     INSERT INTO tenants (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING
@@ -20,6 +25,12 @@ const UPSERT = `
   ), agent AS (
     INSERT INTO agents (tenant_id, agent_id)
     SELECT $1, agent_id FROM json_to_recordset($3) AS row (agent_id uuid)
+    ON CONFLICT DO NOTHING
+  ), audit AS (
+    INSERT INTO ves_audit_log (tenant_id, sequence_number, entry_id, recorded_at, action, hash, entry)
+    SELECT $1, sequence_number, entry_id, recorded_at, action, hash, entry
+      FROM json_to_recordset($5) AS row (sequence_number bigint, entry_id uuid, recorded_at timestamptz, action text,
+           hash bytea, entry text)
     ON CONFLICT DO NOTHING
   )
   INSERT INTO agent_signing_keys (tenant_id, agent_id, key_id, public_key, created_at, valid_from, valid_to, revoked_at)
@@ -33,5 +44,5 @@ const UPSERT = `
 
 /** Writes rows of a tenant's registry, all or none. */
 export async function upsertRegistryRows(connection: Connection, tenantId: string, rows: RegistryRows): Promise<void> {
-  await connection.query(UPSERT, [tenantId, rows.stores, rows.agents, rows.keys]);
+  await connection.query(UPSERT, [tenantId, rows.stores, rows.agents, rows.keys, rows.audit]);
 }

@@ -140,6 +140,29 @@ export const agentSigningKeys = pgTable(
   (table) => [primaryKey({ columns: [table.tenant_id, table.agent_id, table.key_id] })],
 );
 
+/**
+ * The audit log of every tenant. Triggers refuse to change or delete a row. The hash is in the key, so that a registry that
+ * was lost and began anew does not hide what stood under its numbers before.
+ */
+export const vesAuditLog = pgTable(
+  "ves_audit_log",
+  {
+    tenant_id: uuid().notNull(),
+    sequence_number: bigNumber().notNull(),
+    entry_id: uuid().notNull(),
+    recorded_at: time().notNull(),
+    action: text().notNull(),
+    hash: bytea().notNull(),
+    // Canonical JSON without the hash, which is over this very text.
+    entry: text().notNull(),
+    mirrored_at: mirroredAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant_id, table.sequence_number, table.hash] }),
+    is32Bytes("ves_audit_log_hash", table.hash),
+  ],
+);
+
 /** Streams whose mirroring has stopped because the mirror and the object disagree; somebody has to look. */
 export const vesFrozenStreams = pgTable(
   "ves_frozen_streams",

@@ -7,6 +7,7 @@ import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
+import { registryStub } from "../tenant/registry-client.ts";
 import { readAnchorState } from "./anchor-state.ts";
 import { noteAnchors } from "./anchors.ts";
 import { answerRepetition, appendEvents } from "./append.ts";
@@ -103,6 +104,7 @@ export class StreamSequencer extends DurableObject<Env> {
       limits: this.#sealLimits,
       alarm: new Alarm(ctx.storage),
       hyperdrive: this.#hyperdrive,
+      deliverNotes: (notes) => registryStub(env, this.#stream.tenantId).recordStreamNotes(this.#stream.storeId, notes),
     });
     if (isEmptyStore(this.#store)) return;
     migrate(this.#store, streamMigrations);

@@ -5,10 +5,12 @@ import type { SealLimits } from "../settings.ts";
 import { type Alarm, WATCHDOG_MS } from "../storage/alarm.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
+import type { StreamNote } from "../tenant/audit-messages.ts";
 import { readFrozen } from "./frozen.ts";
 import type { AppendResult } from "./messages.ts";
 import { type MirrorState, readMirrorState, updateMirrorState } from "./mirror-state.ts";
 import { hasMirrorWork, mirrorSealedBatches } from "./mirroring.ts";
+import { NoteDelivery } from "./note-delivery.ts";
 import { nextSealAt, type Progress, readProgress } from "./progress.ts";
 import { sealDue } from "./seal.ts";
 import { streamObjectName, type StreamRef } from "./stream-ref.ts";
@@ -19,7 +21,8 @@ const MAX_SEALS_PER_TURN = 4;
 const FROZEN_RETRY_MS = LONGEST_BACKOFF_MS;
 
 /**
- * What a stream does by itself: it seals what is due, mirrors what is sealed, and sets its alarm for what is due next.
+ * What a stream does by itself: it seals what is due, mirrors what is sealed, tells the tenant's audit log that it froze or
+ * thawed, and sets its alarm for what is due next.
  *
  * Everything follows from what is stored: how often this runs, and what became of an earlier run, does not matter. A
  * second run beside the first finds its work done or under way. A stream with nothing to do has no alarm.
@@ -29,6 +32,7 @@ export class Upkeep {
   readonly #stream: StreamRef;
   readonly #limits: SealLimits;
   readonly #alarm: Alarm;
+  readonly #notes: NoteDelivery;
   /** Null in a deployment without a mirror. */
   readonly #hyperdrive: Hyperdrive | null;
   /** When to look whether the mirroring that is under way has died, in milliseconds since the epoch. */
@@ -42,12 +46,14 @@ export class Upkeep {
     readonly limits: SealLimits;
     readonly alarm: Alarm;
     readonly hyperdrive: Hyperdrive | null;
+    readonly deliverNotes: (notes: readonly StreamNote[]) => Promise<void>;
   }) {
     this.#store = parts.store;
     this.#stream = parts.stream;
     this.#limits = parts.limits;
     this.#alarm = parts.alarm;
     this.#hyperdrive = parts.hyperdrive;
+    this.#notes = new NoteDelivery(parts.store, parts.deliverNotes);
   }
 
   /** Finds out what is due, whatever became of the alarm of an earlier instance. */
@@ -64,6 +70,7 @@ export class Upkeep {
     this.#alarm.set(this.#watchdogAt);
     if (readFrozen(this.#store) === null) this.#sealDue();
     if (nextAttemptAt(readMirrorState(this.#store).retryAt) <= Date.now()) void this.mirror();
+    void this.#notes.run().finally(() => this.schedule());
     this.schedule();
   }
 
@@ -73,7 +80,8 @@ export class Upkeep {
     const progress = readProgress(this.#store);
     const sealAt = readFrozen(this.#store) === null ? nextSealAt(progress, this.#limits, Date.now()) : null;
     const mirrorAt = this.#nextMirroringAt(progress, readMirrorState(this.#store));
-    this.#alarm.set(sealAt === null || mirrorAt === null ? (sealAt ?? mirrorAt) : Math.min(sealAt, mirrorAt));
+    const due = [sealAt, mirrorAt, this.#notes.nextAt()].filter((at) => at !== null);
+    this.#alarm.set(due.length === 0 ? null : Math.min(...due));
   }
 
   /** Mirrors until nothing is left to mirror, or it fails. One run at a time: a second call joins the first. */

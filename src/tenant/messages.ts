@@ -71,6 +71,9 @@ export interface ApiKeyRecord {
 
 export type NewApiKey = Omit<ApiKeyRecord, "createdAt" | "revokedAt">;
 
+/** Given by whoever may, or taken by an agent that registers itself and its tenant with it. */
+export type ApiKeyOrigin = "minted" | "self_registered";
+
 export type ApiKeyRevocation =
   | { readonly kind: "revoked"; readonly key: ApiKeyRecord }
   | { readonly kind: "not_found" }

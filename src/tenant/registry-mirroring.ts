@@ -3,8 +3,8 @@ import { type RegistryRows, upsertRegistryRows } from "../mirror/registry-tables
 import { isEmptyStore } from "../storage/migrate.ts";
 import { integerOrNull, type SqlStore, text } from "../storage/sql-store.ts";
 
-/** Rows of one statement: some 300 bytes each. */
-const MAX_ROWS = 1_000;
+/** Rows of one statement: SQLite gives values of 2 MB at most, and an entry of the audit log may have 5 KB. */
+const MAX_ROWS = 200;
 
 const STORES = `
   SELECT json_group_array(json_object('store_id', hex(store_id), 'created_at', created_at)) AS rows
@@ -17,6 +17,10 @@ const KEYS = `
            'created_at', created_at, 'valid_from', valid_from, 'valid_to', valid_to, 'revoked_at', revoked_at)) AS rows
     FROM agent_keys
    WHERE (agent_id, key_id) IN (SELECT agent_id, key_id FROM unmirrored WHERE id <= ? AND key_id IS NOT NULL)`;
+const AUDIT = `
+  SELECT json_group_array(json_object('sequence_number', sequence, 'entry_id', hex(entry_id),
+           'recorded_at', entry ->> 'recorded_at', 'action', action, 'hash', '\\x' || hex(hash), 'entry', entry)) AS rows
+    FROM audit_log WHERE sequence IN (SELECT audit_sequence FROM unmirrored WHERE id <= ?)`;
 
 export function hasUnmirrored(store: SqlStore): boolean {
   return !isEmptyStore(store) && store.exec("SELECT 1 FROM unmirrored LIMIT 1").length > 0;
@@ -42,5 +46,5 @@ function lastOfPiece(store: SqlStore): number | null {
 
 function rowsUpTo(store: SqlStore, last: number): RegistryRows {
   const rows = (query: string): string => text(store.exec(query, last)[0]?.["rows"]);
-  return { stores: rows(STORES), agents: rows(AGENTS), keys: rows(KEYS) };
+  return { stores: rows(STORES), agents: rows(AGENTS), keys: rows(KEYS), audit: rows(AUDIT) };
 }

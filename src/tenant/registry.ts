@@ -2,9 +2,12 @@ import { tenantMigrations } from "../../migrations/tenant/index.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import { blob, integer, integerOrNull, type SqlRow, type SqlStore, text, textOrNull } from "../storage/sql-store.ts";
 import { equalBytes, fromHex, toHex, uuidBytes, uuidFromBytes } from "../ves/index.ts";
+import { agentKeyAct, agentPolicyAct, apiKeyRevocationAct, newApiKeyAct } from "./audited-acts.ts";
+import { type Change, recordAct } from "./audit-log.ts";
 import type {
   AgentPolicy,
   AgentSnapshot,
+  ApiKeyOrigin,
   ApiKeyRecord,
   ApiKeyRevocation,
   KeyRegistration,
@@ -26,7 +29,8 @@ export const MAX_KEY_ID = 2 ** 32 - 1;
  * The registry of one tenant, written against a SqlStore. Reading one that was never written to writes nothing.
  *
  * Whatever decides if an event may be accepted (keys, policies, schemas) is under the version: each change of it raises
- * the version in the same transaction.
+ * the version in the same transaction. Each change of what anybody may do is entered in the audit log, in the same
+ * transaction too; a repetition that changes nothing is not.
  */
 
 /** Rises with every change of a key, policy or schema; 0 for a registry that was never written to. */
@@ -62,7 +66,7 @@ export function agentKeys(store: SqlStore, agentId?: string): RegisteredKey[] {
   }));
 }
 
-export function registerKey(store: SqlStore, key: KeyRegistration, now: number): KeyRegistrationResult {
+export function registerKey(store: SqlStore, key: KeyRegistration, change: Change): KeyRegistrationResult {
   return store.transaction((): KeyRegistrationResult => {
     migrate(store, tenantMigrations);
     const present = agentKeys(store, key.agentId);
@@ -79,29 +83,31 @@ export function registerKey(store: SqlStore, key: KeyRegistration, now: number):
       uuidBytes(key.agentId),
       keyId,
       key.publicKey,
-      now,
+      change.now,
       key.validFrom,
       key.validTo,
     );
     raiseVersion(store);
+    recordAct(store, change, agentKeyAct("agent_key.registered", { ...key, keyId }));
     return { kind: "registered", keyId };
   });
 }
 
 /** Revokes a key, once: repeating it leaves the time of the first revocation. Null when there is no such key. */
-export function revokeKey(store: SqlStore, agentId: string, keyId: number, now: number): RegisteredKey | null {
+export function revokeKey(store: SqlStore, agentId: string, keyId: number, change: Change): RegisteredKey | null {
   if (isEmptyStore(store)) return null;
   return store.transaction(() => {
     const key = agentKeys(store, agentId).find((candidate) => candidate.keyId === keyId);
     if (key === undefined || key.revokedAt !== null) return key ?? null;
     store.exec(
       "UPDATE agent_keys SET revoked_at = ? WHERE agent_id = ? AND key_id = ?",
-      now,
+      change.now,
       uuidBytes(agentId),
       keyId,
     );
     raiseVersion(store);
-    return { ...key, revokedAt: now };
+    recordAct(store, change, agentKeyAct("agent_key.revoked", key));
+    return { ...key, revokedAt: change.now };
   });
 }
 
@@ -111,22 +117,27 @@ export function agentPolicy(store: SqlStore, agentId: string): AgentPolicy | nul
   return row === undefined ? null : (JSON.parse(text(row["policy"])) as AgentPolicy);
 }
 
-export function putAgentPolicy(store: SqlStore, agentId: string, policy: AgentPolicy, now: number): void {
+/** Setting the policy that it has changes nothing. */
+export function putAgentPolicy(store: SqlStore, agentId: string, policy: AgentPolicy, change: Change): void {
   store.transaction(() => {
     migrate(store, tenantMigrations);
+    const policyText = JSON.stringify(policy);
+    if (JSON.stringify(agentPolicy(store, agentId)) === policyText) return;
     store.exec(
       `INSERT INTO agent_policies (agent_id, policy, updated_at) VALUES (?, ?, ?)
          ON CONFLICT (agent_id) DO UPDATE SET policy = excluded.policy, updated_at = excluded.updated_at`,
       uuidBytes(agentId),
-      JSON.stringify(policy),
-      now,
+      policyText,
+      change.now,
     );
     raiseVersion(store);
+    recordAct(store, change, agentPolicyAct(agentId, policy));
   });
 }
 
 /** Stores a minted key. False when the agent has as many as it may. */
-export function addApiKey(store: SqlStore, key: NewApiKey, now: number): boolean {
+export function addApiKey(store: SqlStore, key: NewApiKey, change: Change, origin: ApiKeyOrigin = "minted"): boolean {
+  const { now } = change;
   return store.transaction(() => {
     migrate(store, tenantMigrations);
     const present = apiKeysOf(store, key.agentId);
@@ -149,6 +160,7 @@ export function addApiKey(store: SqlStore, key: NewApiKey, now: number): boolean
       now,
       key.expiresAt,
     );
+    recordAct(store, change, newApiKeyAct(key, origin));
     return true;
   });
 }
@@ -169,14 +181,17 @@ export function apiKeysOf(store: SqlStore, agentId: string): ApiKeyRecord[] {
 }
 
 /** Revokes the one API key of the agent whose hash begins with `prefix` (lowercase hex). */
-export function revokeApiKey(store: SqlStore, agentId: string, prefix: string, now: number): ApiKeyRevocation {
+export function revokeApiKey(store: SqlStore, agentId: string, prefix: string, change: Change): ApiKeyRevocation {
   const matches = apiKeysOf(store, agentId).filter(({ keyHash }) => keyHash.startsWith(prefix));
   const [key] = matches;
   if (key === undefined) return { kind: "not_found" };
   if (matches.length > 1) return { kind: "ambiguous" };
   if (key.revokedAt !== null) return { kind: "revoked", key };
-  store.exec("UPDATE api_keys SET revoked_at = ? WHERE key_hash = ?", now, fromHex(key.keyHash));
-  return { kind: "revoked", key: { ...key, revokedAt: now } };
+  store.transaction(() => {
+    store.exec("UPDATE api_keys SET revoked_at = ? WHERE key_hash = ?", change.now, fromHex(key.keyHash));
+    recordAct(store, change, apiKeyRevocationAct(key));
+  });
+  return { kind: "revoked", key: { ...key, revokedAt: change.now } };
 }
 
 export function hasStore(store: SqlStore, storeId: string): boolean {

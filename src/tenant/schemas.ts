@@ -4,6 +4,8 @@ import type { Schema } from "../event-schemas/schema.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import { blob, blobOrNull, integer, type SqlRow, type SqlStore, text, textOrNull } from "../storage/sql-store.ts";
 import { utf8, uuidBytes, uuidFromBytes } from "../ves/index.ts";
+import { type Change, recordAct } from "./audit-log.ts";
+import { schemaAct, schemaStatusAct } from "./audited-acts.ts";
 import { raiseVersion } from "./registry.ts";
 import type {
   SchemaRecord,
@@ -24,7 +26,7 @@ export const MAX_LISTED_SCHEMAS = 1_000;
 
 /*
  * The schemas of a tenant's event types, written against a SqlStore. They decide whether an event may be accepted, so each
- * change of them raises the registry's version in the same transaction.
+ * change of them raises the registry's version, and is entered in the audit log, in the same transaction.
  */
 
 /**
@@ -34,7 +36,7 @@ export const MAX_LISTED_SCHEMAS = 1_000;
 export function registerSchema(
   store: SqlStore,
   registration: SchemaRegistration,
-  { schemaId, now }: { readonly schemaId: string; readonly now: number },
+  change: Change & { readonly schemaId: string },
 ): SchemaRegistrationResult {
   return store.transaction((): SchemaRegistrationResult => {
     migrate(store, tenantMigrations);
@@ -51,14 +53,15 @@ export function registerSchema(
     const version = nextVersion(store, eventType);
     const schema: SchemaRecord = {
       ...registration,
-      schemaId,
+      schemaId: change.schemaId,
       version,
       status: "active",
-      createdAt: now,
-      updatedAt: now,
+      createdAt: change.now,
+      updatedAt: change.now,
     };
     insert(store, schema, bytes);
     raiseVersion(store);
+    recordAct(store, change, schemaAct("schema.registered", schema));
     return { kind: "registered", schema };
   });
 }
@@ -113,27 +116,30 @@ function activeSchemaRef(store: SqlStore, eventType: string): SchemaRef | null {
 const ACTIVE = "WHERE event_type = ? AND status = 'active' ORDER BY version DESC LIMIT 1";
 
 /** False when there is no such schema. Setting the status that it has changes nothing. */
-export function setSchemaStatus(store: SqlStore, schemaId: string, status: SchemaStatus, now: number): boolean {
+export function setSchemaStatus(store: SqlStore, schemaId: string, status: SchemaStatus, change: Change): boolean {
   const schema = findSchema(store, schemaId);
   if (schema === null || schema.status === status) return schema !== null;
   store.transaction(() => {
     store.exec(
       "UPDATE event_schemas SET status = ?, updated_at = ? WHERE schema_id = ?",
       status,
-      now,
+      change.now,
       uuidBytes(schemaId),
     );
     raiseVersion(store);
+    recordAct(store, change, schemaStatusAct(schema, status));
   });
   return true;
 }
 
 /** False when there is no such schema. Its version is not given again. */
-export function deleteSchema(store: SqlStore, schemaId: string): boolean {
-  if (findSchema(store, schemaId) === null) return false;
+export function deleteSchema(store: SqlStore, schemaId: string, change: Change): boolean {
+  const schema = findSchema(store, schemaId);
+  if (schema === null) return false;
   store.transaction(() => {
     store.exec("DELETE FROM event_schemas WHERE schema_id = ?", uuidBytes(schemaId));
     raiseVersion(store);
+    recordAct(store, change, schemaAct("schema.deleted", schema));
   });
   return true;
 }

@@ -4,9 +4,14 @@ import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
+import { type AuditAct, type AuditContext, SYSTEM } from "../audit/entry.ts";
+import { type Change, readAuditPage, recordAct } from "./audit-log.ts";
+import type { AuditPage, AuditPageRequest, StreamNote } from "./audit-messages.ts";
+import { recordStreamNotes } from "./stream-notes.ts";
 import { LEASE_MS } from "./lease.ts";
 import type {
   AgentPolicy,
+  ApiKeyOrigin,
   ApiKeyRecord,
   ApiKeyRevocation,
   CheckSnapshot,
@@ -21,11 +26,13 @@ import type { SchemaRecord, SchemaRegistration, SchemaRegistrationResult, Schema
 import * as schemas from "./schemas.ts";
 
 /**
- * The registry of one tenant: a thin shell around registry.ts and schemas.ts that adds the leases and the mirror. What is said here is on disk before
- * the answer leaves (the output gate).
+ * The registry of one tenant: a thin shell around registry.ts, schemas.ts and audit-log.ts that adds the leases and the
+ * mirror. What is said here is on disk before the answer leaves (the output gate). Whatever changes what somebody may do is
+ * told who does it, for the audit log.
  */
 export class TenantRegistry extends DurableObject<Env> {
   readonly #store: SqlStore;
+  readonly #tenantId: string;
   readonly #upkeep: RegistryUpkeep;
   /** When the latest lease, of whichever version, was granted. */
   #lastGrant: number;
@@ -36,9 +43,10 @@ export class TenantRegistry extends DurableObject<Env> {
     super(ctx, env);
     this.#store = durableStore(ctx);
     if (ctx.id.name === undefined) throw new Error("a tenant's registry is reached by the tenant's id");
+    this.#tenantId = ctx.id.name;
     this.#upkeep = new RegistryUpkeep({
       store: this.#store,
-      tenantId: ctx.id.name,
+      tenantId: this.#tenantId,
       alarm: new Alarm(ctx.storage),
       hyperdrive: env.POSTGRES ?? null,
     });
@@ -72,19 +80,17 @@ export class TenantRegistry extends DurableObject<Env> {
     return registry.agentKeys(this.#store, agentId);
   }
 
-  registerKey(key: KeyRegistration): KeyRegistrationResult {
-    const result = registry.registerKey(this.#store, key, Date.now());
+  registerKey(key: KeyRegistration, who: AuditContext): KeyRegistrationResult {
+    const result = this.#change(who, (change) => registry.registerKey(this.#store, key, change));
     this.#versionRaised();
-    this.#upkeep.schedule();
     return result;
   }
 
   /** Answers once no stream can accept an event signed with the key any more: within LEASE_MS. Null: no such key. */
-  async revokeKey(agentId: string, keyId: number): Promise<RegisteredKey | null> {
-    const key = registry.revokeKey(this.#store, agentId, keyId, Date.now());
+  async revokeKey(agentId: string, keyId: number, who: AuditContext): Promise<RegisteredKey | null> {
+    const key = this.#change(who, (change) => registry.revokeKey(this.#store, agentId, keyId, change));
     if (key === null) return null;
     this.#versionRaised();
-    this.#upkeep.schedule();
     await this.#untilOlderLeasesEnd();
     return key;
   }
@@ -94,17 +100,15 @@ export class TenantRegistry extends DurableObject<Env> {
   }
 
   /** Answers once no stream can accept an event that was checked against an earlier policy: within LEASE_MS. */
-  async putPolicy(agentId: string, policy: AgentPolicy): Promise<void> {
-    registry.putAgentPolicy(this.#store, agentId, policy, Date.now());
+  async putPolicy(agentId: string, policy: AgentPolicy, who: AuditContext): Promise<void> {
+    this.#change(who, (change) => registry.putAgentPolicy(this.#store, agentId, policy, change));
     this.#versionRaised();
     await this.#untilOlderLeasesEnd();
   }
 
   /** False when the agent has as many as it may. */
-  addApiKey(key: NewApiKey): boolean {
-    const isAdded = registry.addApiKey(this.#store, key, Date.now());
-    this.#upkeep.schedule();
-    return isAdded;
+  addApiKey(key: NewApiKey, who: AuditContext, origin?: ApiKeyOrigin): boolean {
+    return this.#change(who, (change) => registry.addApiKey(this.#store, key, change, origin));
   }
 
   apiKey(keyHash: string): ApiKeyRecord | null {
@@ -115,18 +119,20 @@ export class TenantRegistry extends DurableObject<Env> {
     return registry.apiKeysOf(this.#store, agentId);
   }
 
-  revokeApiKey(agentId: string, prefix: string): ApiKeyRevocation {
-    return registry.revokeApiKey(this.#store, agentId, prefix, Date.now());
+  revokeApiKey(agentId: string, prefix: string, who: AuditContext): ApiKeyRevocation {
+    return this.#change(who, (change) => registry.revokeApiKey(this.#store, agentId, prefix, change));
   }
 
   /**
    * Answers once no stream can accept an event that was checked against earlier schemas: within LEASE_MS. A repeated call
    * waits too, as with a revocation.
    */
-  async registerSchema(registration: SchemaRegistration): Promise<SchemaRegistrationResult> {
+  async registerSchema(registration: SchemaRegistration, who: AuditContext): Promise<SchemaRegistrationResult> {
     const before = registry.registryVersion(this.#store);
-    const identity = { schemaId: crypto.randomUUID(), now: Date.now() };
-    const result = schemas.registerSchema(this.#store, registration, identity);
+    const schemaId = crypto.randomUUID();
+    const result = this.#change(who, (change) =>
+      schemas.registerSchema(this.#store, registration, { ...change, schemaId }),
+    );
     if (result.kind === "registered") await this.#untilSchemasCount(before);
     return result;
   }
@@ -150,17 +156,17 @@ export class TenantRegistry extends DurableObject<Env> {
   }
 
   /** Answers as {@link registerSchema} does. False: no such schema. */
-  async setSchemaStatus(schemaId: string, status: SchemaStatus): Promise<boolean> {
+  async setSchemaStatus(schemaId: string, status: SchemaStatus, who: AuditContext): Promise<boolean> {
     const before = registry.registryVersion(this.#store);
-    if (!schemas.setSchemaStatus(this.#store, schemaId, status, Date.now())) return false;
+    if (!this.#change(who, (change) => schemas.setSchemaStatus(this.#store, schemaId, status, change))) return false;
     await this.#untilSchemasCount(before);
     return true;
   }
 
   /** Answers as {@link registerSchema} does. False: no such schema. */
-  async deleteSchema(schemaId: string): Promise<boolean> {
+  async deleteSchema(schemaId: string, who: AuditContext): Promise<boolean> {
     const before = registry.registryVersion(this.#store);
-    if (!schemas.deleteSchema(this.#store, schemaId)) return false;
+    if (!this.#change(who, (change) => schemas.deleteSchema(this.#store, schemaId, change))) return false;
     await this.#untilSchemasCount(before);
     return true;
   }
@@ -174,6 +180,27 @@ export class TenantRegistry extends DurableObject<Env> {
     const isNew = registry.addStore(this.#store, storeId, Date.now());
     this.#upkeep.schedule();
     return isNew;
+  }
+
+  /** Enters in the audit log what somebody is about to do elsewhere. */
+  recordAct(act: AuditAct, who: AuditContext): void {
+    this.#change(who, (change) => recordAct(this.#store, change, act));
+  }
+
+  /** Takes over that a stream froze or thawed. Repeating it changes nothing. */
+  recordStreamNotes(storeId: string, notes: readonly StreamNote[]): void {
+    this.#change(SYSTEM, (change) => recordStreamNotes(this.#store, change, storeId, notes));
+  }
+
+  auditPage(request: AuditPageRequest): AuditPage {
+    return readAuditPage(this.#store, request);
+  }
+
+  /** Makes a change, and sees to it that it is mirrored. */
+  #change<Result>(who: AuditContext, make: (change: Change) => Result): Result {
+    const result = make({ tenantId: this.#tenantId, who, now: Date.now() });
+    this.#upkeep.schedule();
+    return result;
   }
 
   /** @param before the version before the call, which a repeated one has not raised */

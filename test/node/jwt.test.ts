@@ -35,12 +35,14 @@ describe("claims", () => {
     });
     const principal = await jwt.verify(await signToken(claims));
     expect(principal).toEqual({
+      kind: "jwt",
       tenantId: TENANT,
       storeIds: [uuid(2, 1), uuid(2, 2)],
       permissions: { read: true, write: true, admin: false },
       agentId: uuid(3, 1),
       expiresAt: ((claims.exp ?? 0) + 60) * 1_000,
       credentialId: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      tokenId: claims.jti,
       rateLimit: null,
     });
     const again = await jwt.verify(await signToken({ ...claims, perms: "read" }));

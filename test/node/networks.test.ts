@@ -2,7 +2,14 @@ import { isIPv4, isIPv6 } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { clientAddress, clientName } from "../../src/access/client-address.ts";
-import { type Address, isWithin, type Network, parseAddress, parseNetwork } from "../../src/access/networks.ts";
+import {
+  type Address,
+  addressText,
+  isWithin,
+  type Network,
+  parseAddress,
+  parseNetwork,
+} from "../../src/access/networks.ts";
 
 const address = (text: string): Address => {
   const parsed = parseAddress(text);
@@ -32,6 +39,35 @@ describe("addresses", () => {
     ["::FFFF:c000:201", 4, 0xc000_0201n],
   ])("%s", (text, family, value) => {
     expect(parseAddress(text)).toEqual({ family, value });
+  });
+
+  test.each([
+    ["192.0.2.1", "192.0.2.1"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["::", "::"],
+    ["::1", "::1"],
+    ["1::", "1::"],
+    ["2001:DB8:0:0:0:0:2:1", "2001:db8::2:1"],
+    ["2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"],
+    ["2001:0:0:1:0:0:0:1", "2001:0:0:1::1"],
+    ["2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"],
+    ["10:0:0:5:6:7:8:0", "10::5:6:7:8:0"],
+    ["1:2:3:4:5:6:0:0", "1:2:3:4:5:6::"],
+  ])("%s is written %s (RFC 5952)", (text, written) => {
+    expect(addressText(address(text))).toBe(written);
+  });
+
+  test("what is written is read as the same address", () => {
+    const group = fc.oneof(fc.constant(0n), fc.bigInt(0n, 0xffffn));
+    const value = fc.array(group, { minLength: 8, maxLength: 8 });
+    fc.assert(
+      fc.property(value, (groups) => {
+        const any: Address = { family: 6, value: groups.reduce((sum, part) => (sum << 16n) | part, 0n) };
+        fc.pre(any.value >> 32n !== 0xffffn);
+        expect(isIPv6(addressText(any))).toBe(true);
+        expect(parseAddress(addressText(any))).toEqual(any);
+      }),
+    );
   });
 
   test.each([

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { migratePostgres } from "../../scripts/lib/postgres-migrations.ts";
+import { upsertRegistryRows } from "../../src/mirror/registry-tables.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "..", "migrations", "postgres");
 const STEPS = readdirSync(FOLDER)
@@ -191,5 +192,41 @@ describe("what is done by hand to mirrored rows is recorded", () => {
   test("a commitment whose leaves are not its range is refused", async () => {
     const change = "UPDATE ves_commitments SET leaf_count = 5";
     await expect(client.query(change)).rejects.toThrow("ves_commitments_leaf_count");
+  });
+});
+
+describe("the mirrored audit log", () => {
+  beforeEach(async () => {
+    await migratePostgres(url);
+    await client.query(
+      `INSERT INTO ves_audit_log (tenant_id, sequence_number, entry_id, recorded_at, action, hash, entry)
+       VALUES (gen_random_uuid(), 1, gen_random_uuid(), now(), 'api_key.minted', $1, '{}')`,
+      [Buffer.alloc(32)],
+    );
+  });
+
+  test.each(["UPDATE ves_audit_log SET entry = ''", "DELETE FROM ves_audit_log", "TRUNCATE ves_audit_log"])(
+    "refuses %s, even from its owner",
+    async (change) => {
+      await expect(client.query(change)).rejects.toThrow("ves_audit_log is append-only");
+      expect((await client.query("SELECT entry FROM ves_audit_log")).rows).toEqual([{ entry: "{}" }]);
+    },
+  );
+
+  test("is written by a role that may read and insert, and do nothing else", async () => {
+    const role = `${name}_mirror`;
+    await client.query(
+      `CREATE ROLE ${role}; GRANT SELECT, INSERT ON tenants, stores, agents, ves_audit_log TO ${role}`,
+    );
+    await client.query(`GRANT SELECT, INSERT, UPDATE ON agent_signing_keys TO ${role}; SET ROLE ${role}`);
+    const entry = { sequence_number: 7, entry_id: randomUUID(), recorded_at: new Date(0), action: "schema.deleted" };
+    const audit = JSON.stringify([{ ...entry, hash: `\\x${"ab".repeat(32)}`, entry: '{"a":"\\u0000"}' }]);
+    const tenantId = randomUUID();
+    for (let time = 0; time < 2; time++) {
+      await upsertRegistryRows(client, tenantId, { stores: "[]", agents: "[]", keys: "[]", audit });
+    }
+    await client.query(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    const { rows } = await client.query("SELECT * FROM ves_audit_log WHERE tenant_id = $1", [tenantId]);
+    expect(rows).toMatchObject([{ ...entry, sequence_number: "7", entry: '{"a":"\\u0000"}' }]);
   });
 });

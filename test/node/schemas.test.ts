@@ -6,6 +6,7 @@ import { registryVersion } from "../../src/tenant/registry.ts";
 import type { SchemaRegistration, SchemaRegistrationResult } from "../../src/tenant/schema-messages.ts";
 import * as schemas from "../../src/tenant/schemas.ts";
 import { canonicalJson } from "../../src/ves/index.ts";
+import { changeAt } from "../support/audit.ts";
 import { uuid } from "../support/checked-events.ts";
 import { nodeStore } from "../support/node-store.ts";
 
@@ -23,7 +24,7 @@ function registration(schema: Schema, change: Partial<SchemaRegistration> = {}):
 }
 
 function register(store: ReturnType<typeof nodeStore>, schema: Schema, change: Partial<SchemaRegistration> = {}) {
-  const identity = { schemaId: uuid(9, ++ids), now: 100 + ids };
+  const identity = { schemaId: uuid(9, ++ids), ...changeAt(100 + ids) };
   return schemas.registerSchema(store, registration(schema, change), identity);
 }
 
@@ -78,7 +79,7 @@ describe("schemas", () => {
     const second = registered(register(store, true));
     // It is not the latest any more.
     expect(registered(register(store, { type: "object", required: ["a"] })).version).toBe(3);
-    schemas.setSchemaStatus(store, second.schemaId, "archived", 500);
+    schemas.setSchemaStatus(store, second.schemaId, "archived", changeAt(500));
     expect(registered(register(store, true)).version).toBe(4);
   });
 
@@ -86,22 +87,22 @@ describe("schemas", () => {
     const store = nodeStore();
     const first = registered(register(store, true));
     const second = registered(register(store, { type: "object" }));
-    expect(schemas.setSchemaStatus(store, second.schemaId, "deprecated", 500)).toBe(true);
+    expect(schemas.setSchemaStatus(store, second.schemaId, "deprecated", changeAt(500))).toBe(true);
     expect(schemas.activeSchema(store, "order.created")).toEqual(first);
     expect(schemas.findSchema(store, second.schemaId)).toEqual({ ...second, status: "deprecated", updatedAt: 500 });
-    schemas.setSchemaStatus(store, first.schemaId, "archived", 501);
+    schemas.setSchemaStatus(store, first.schemaId, "archived", changeAt(501));
     expect(schemas.activeSchema(store, "order.created")).toBeNull();
-    schemas.setSchemaStatus(store, second.schemaId, "active", 502);
+    schemas.setSchemaStatus(store, second.schemaId, "active", changeAt(502));
     expect(schemas.activeSchema(store, "order.created")?.version).toBe(2);
-    expect(schemas.setSchemaStatus(store, uuid(9, 0), "active", 503)).toBe(false);
+    expect(schemas.setSchemaStatus(store, uuid(9, 0), "active", changeAt(503))).toBe(false);
   });
 
   test("that were deleted do not give their number away", () => {
     const store = nodeStore();
     registered(register(store, true));
     const second = registered(register(store, false));
-    expect(schemas.deleteSchema(store, second.schemaId)).toBe(true);
-    expect(schemas.deleteSchema(store, second.schemaId)).toBe(false);
+    expect(schemas.deleteSchema(store, second.schemaId, changeAt(1))).toBe(true);
+    expect(schemas.deleteSchema(store, second.schemaId, changeAt(1))).toBe(false);
     expect(registered(register(store, false)).version).toBe(3);
   });
 
@@ -116,7 +117,7 @@ describe("schemas", () => {
     });
     expect(schemas.listSchemas(store)).toEqual([first]);
     expect(registered(register(store, strict, { compatibility: "forward" })).version).toBe(2);
-    schemas.setSchemaStatus(store, first.schemaId, "archived", 500);
+    schemas.setSchemaStatus(store, first.schemaId, "archived", changeAt(500));
     expect(register(store, true, { compatibility: "full" }).kind).toBe("incompatible");
     expect(registered(register(store, true, { compatibility: "backward" })).version).toBe(3);
   });
@@ -132,10 +133,10 @@ describe("schemas", () => {
     step(() => (schemaId = registered(register(store, true)).schemaId));
     step(() => register(store, true));
     step(() => register(store, { minimum: 1 }, { compatibility: "backward" }));
-    step(() => schemas.setSchemaStatus(store, schemaId, "active", 1));
-    step(() => schemas.setSchemaStatus(store, schemaId, "deprecated", 2));
-    step(() => schemas.deleteSchema(store, schemaId));
-    step(() => schemas.deleteSchema(store, schemaId));
+    step(() => schemas.setSchemaStatus(store, schemaId, "active", changeAt(1)));
+    step(() => schemas.setSchemaStatus(store, schemaId, "deprecated", changeAt(2)));
+    step(() => schemas.deleteSchema(store, schemaId, changeAt(1)));
+    step(() => schemas.deleteSchema(store, schemaId, changeAt(1)));
     expect(versions).toEqual([1, 1, 1, 1, 2, 3, 3]);
   });
 });
@@ -149,7 +150,7 @@ describe("limits of schemas", () => {
     // What is there already is answered all the same.
     expect(registered(register(store, number(99))).version).toBe(100);
     expect(registered(register(store, number(-1), { eventType: "order.cancelled" })).version).toBe(1);
-    schemas.deleteSchema(store, schemas.listSchemas(store, "order.created")[0]?.schemaId ?? "");
+    schemas.deleteSchema(store, schemas.listSchemas(store, "order.created")[0]?.schemaId ?? "", changeAt(1));
     expect(registered(register(store, number(-1))).version).toBe(101);
   });
 
@@ -159,7 +160,7 @@ describe("limits of schemas", () => {
     const message = "A tenant may have schemas for 1000 event types, deleted ones included";
     const more = { eventType: "one.more" };
     expect(register(store, true, more)).toEqual({ kind: "limit_reached", message });
-    schemas.deleteSchema(store, schemas.listSchemas(store, "t0")[0]?.schemaId ?? "");
+    schemas.deleteSchema(store, schemas.listSchemas(store, "t0")[0]?.schemaId ?? "", changeAt(1));
     expect(register(store, true, more)).toEqual({ kind: "limit_reached", message });
     expect(registered(register(store, number(1), { eventType: "t1" })).version).toBe(2);
     registered(register(store, number(2), { eventType: "t0" }));
@@ -201,7 +202,7 @@ test("reading schemas of a registry that was never written to writes nothing", (
   expect(schemas.findSchema(store, uuid(9, 1))).toBeNull();
   expect(schemas.schemaVersion(store, "a", 1)).toBeNull();
   expect(schemas.activeSchemas(store, ["a"])).toEqual(new Map([["a", null]]));
-  expect(schemas.setSchemaStatus(store, uuid(9, 1), "archived", 1)).toBe(false);
-  expect(schemas.deleteSchema(store, uuid(9, 1))).toBe(false);
+  expect(schemas.setSchemaStatus(store, uuid(9, 1), "archived", changeAt(1))).toBe(false);
+  expect(schemas.deleteSchema(store, uuid(9, 1), changeAt(1))).toBe(false);
   expect(store.exec("SELECT * FROM sqlite_schema")).toEqual([]);
 });

@@ -261,6 +261,7 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       body: { tenantId, maxPayloadBytes: 0 },
     },
     ...eventSchemas,
+    { ...get("/api/v1/audit", "/api/v1/audit", tenant), access: "tenant-admin" },
     { ...get(cursor.template, cursor.path), access: "own-cursor" },
     {
       method: "PUT",

@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
+import { SOMEBODY } from "../../support/audit.ts";
 import { uuid } from "../../support/checked-events.ts";
 import { postgres } from "./streams.ts";
 
@@ -25,16 +26,17 @@ describe("the registry's mirror", { timeout: 20_000 }, () => {
     await registry.addStore(uuid(5, 1));
     await registry.addStore(uuid(5, 2));
     const key = { agentId: uuid(3, 1), keyId: null, publicKey: byte(7), validFrom: 1_790_000_000_123, validTo: null };
-    await registry.registerKey(key);
-    await registry.registerKey({ ...key, publicKey: byte(8), validFrom: null, validTo: 1_890_000_000_000 });
-    await registry.addApiKey({
+    await registry.registerKey(key, SOMEBODY);
+    await registry.registerKey({ ...key, publicKey: byte(8), validFrom: null, validTo: 1_890_000_000_000 }, SOMEBODY);
+    const apiKey = {
       keyHash: "ab".repeat(32),
       agentId: uuid(3, 2),
       storeIds: null,
       permissions: { read: true, write: false, admin: false },
       rateLimit: null,
       expiresAt: null,
-    });
+    };
+    await registry.addApiKey(apiKey, SOMEBODY);
     const first = { agent_id: uuid(3, 1), key_id: "1", public_key: "07".repeat(32), revoked: false };
     const second = { agent_id: uuid(3, 1), key_id: "2", public_key: "08".repeat(32), revoked: false };
     await vi.waitFor(async () => {
@@ -50,7 +52,7 @@ describe("the registry's mirror", { timeout: 20_000 }, () => {
     expect(await postgres("SELECT store_id FROM stores WHERE tenant_id = $1 ORDER BY 1", tenantId)).toHaveLength(2);
     expect(await postgres("SELECT 1 FROM tenants WHERE tenant_id = $1", tenantId)).toHaveLength(1);
 
-    await registry.revokeKey(uuid(3, 1), 1);
+    await registry.revokeKey(uuid(3, 1), 1, SOMEBODY);
     await vi.waitFor(async () => expect(await keysOf(tenantId)).toMatchObject([{ revoked: true }, { revoked: false }]));
     await vi.waitFor(async () =>
       expect(await runInDurableObject(registry, (_, state) => state.storage.getAlarm())).toBeNull(),
@@ -60,12 +62,12 @@ describe("the registry's mirror", { timeout: 20_000 }, () => {
   test("a key that is registered again, by a registry that was lost, is the one that Postgres has", async () => {
     const { tenantId, registry } = newRegistry();
     const key = { agentId: uuid(3, 1), keyId: 1, publicKey: byte(7), validFrom: null, validTo: null };
-    await registry.registerKey(key);
-    await registry.revokeKey(uuid(3, 1), 1);
+    await registry.registerKey(key, SOMEBODY);
+    await registry.revokeKey(uuid(3, 1), 1, SOMEBODY);
     await vi.waitFor(async () => expect(await keysOf(tenantId)).toMatchObject([{ revoked: true }]));
     await runInDurableObject(registry, (_, state) => state.storage.deleteAll());
     await evictDurableObject(registry);
-    await registry.registerKey({ ...key, publicKey: byte(9) });
+    await registry.registerKey({ ...key, publicKey: byte(9) }, SOMEBODY);
     const again = { public_key: "09".repeat(32), revoked: false };
     await vi.waitFor(async () => expect(await keysOf(tenantId)).toMatchObject([again]));
   });

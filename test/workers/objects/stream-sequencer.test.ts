@@ -6,6 +6,7 @@ import { streamStub } from "../../../src/stream/stream-client.ts";
 import { streamObjectName } from "../../../src/stream/stream-ref.ts";
 import { LEASE_MS } from "../../../src/tenant/lease.ts";
 import { TenantRegistry } from "../../../src/tenant/tenant-registry.ts";
+import { SOMEBODY } from "../../support/audit.ts";
 import { checkedEvent, uuid } from "../../support/checked-events.ts";
 
 function newStream() {
@@ -162,7 +163,7 @@ describe("registry version", () => {
   test("an append checked at another version than the current one is not stored", async () => {
     const { object, stub, registry } = newStream();
     expect(word(await object.append(request([event(1)], 0)))).toBe("1");
-    await registry.registerKey(key);
+    await registry.registerKey(key, SOMEBODY);
     // Newer than the stream's lease: it asks, and learns.
     expect(word(await object.append(request([event(2)], 1)))).toBe("2");
     expect(await object.append(request([event(3)], 0))).toEqual({ kind: "stale_registry", currentVersion: 1 });
@@ -171,7 +172,7 @@ describe("registry version", () => {
 
   test("when a revocation has answered, no stream takes what was checked before it, and none was told", async () => {
     const { object, registry, tenantId } = newStream();
-    await registry.registerKey(key);
+    await registry.registerKey(key, SOMEBODY);
     const others = Array.from({ length: 30 }, (_, n) => streamStub(env, { tenantId, storeId: uuid(5, n) }));
     // Its lease is the youngest, so that some of it is left for the control below.
     const streams = [...others, object];
@@ -179,7 +180,7 @@ describe("registry version", () => {
 
     const started = Date.now();
     const answer = { time: Infinity };
-    const revocation = registry.revokeKey(key.agentId, 1).then((revoked) => {
+    const revocation = registry.revokeKey(key.agentId, 1, SOMEBODY).then((revoked) => {
       answer.time = Date.now();
       return revoked;
     });
@@ -203,7 +204,7 @@ describe("registry version", () => {
 
   test("a lease that arrives too late is none: what waited for it is not stored", async () => {
     const { object, registry } = newStream();
-    await registry.registerKey(key);
+    await registry.registerKey(key, SOMEBODY);
     // It grants, as it should, but the answer is long on its way: longer than a revocation waits for leases.
     const slowly = async (): Promise<number> => {
       await scheduler.wait(LEASE_MS + 500);
@@ -223,12 +224,12 @@ describe("registry version", () => {
 
   test("a revocation cut off by a restart is waited for by its repetition", async () => {
     const { object, registry } = newStream();
-    await registry.registerKey(key);
+    await registry.registerKey(key, SOMEBODY);
     expect(word(await object.append(request([event(1)], 1)))).toBe("1");
-    const cutOff = registry.revokeKey(key.agentId, 1).catch(() => null);
+    const cutOff = registry.revokeKey(key.agentId, 1, SOMEBODY).catch(() => null);
     await scheduler.wait(50);
     await evictDurableObject(registry).catch(() => undefined);
-    await registry.revokeKey(key.agentId, 1);
+    await registry.revokeKey(key.agentId, 1, SOMEBODY);
     expect((await object.append(request([event(2)], 1))).kind).toBe("stale_registry");
     await cutOff;
   });
