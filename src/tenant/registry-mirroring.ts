@@ -3,7 +3,7 @@ import { type RegistryRows, upsertRegistryRows } from "../mirror/registry-tables
 import { isEmptyStore } from "../storage/migrate.ts";
 import { integerOrNull, type SqlStore, text } from "../storage/sql-store.ts";
 
-/** Rows of one statement: some 300 bytes each. */
+/** Rows of one statement: some 300 bytes each, and 2 KB at most for an API key that is for 50 stores. */
 const MAX_ROWS = 1_000;
 
 const STORES = `
@@ -17,6 +17,15 @@ const KEYS = `
            'created_at', created_at, 'valid_from', valid_from, 'valid_to', valid_to, 'revoked_at', revoked_at)) AS rows
     FROM agent_keys
    WHERE (agent_id, key_id) IN (SELECT agent_id, key_id FROM unmirrored WHERE id <= ? AND key_id IS NOT NULL)`;
+const API_KEYS = `
+  SELECT json_group_array(json_object('agent_id', hex(agent_id), 'key_hash', '\\x' || hex(key_hash), 'store_ids', json(store_ids),
+           'can_read', can_read, 'can_write', can_write, 'can_admin', can_admin, 'created_at', created_at,
+           'expires_at', expires_at, 'revoked_at', revoked_at)) AS rows
+    FROM api_keys WHERE key_hash IN (SELECT key_hash FROM unmirrored WHERE id <= ? AND key_hash IS NOT NULL)`;
+const REMOVED_API_KEYS = `
+  SELECT json_group_array(json_object('agent_id', hex(agent_id), 'key_hash', '\\x' || hex(key_hash))) AS rows
+    FROM (SELECT DISTINCT agent_id, key_hash FROM unmirrored
+           WHERE id <= ? AND key_hash IS NOT NULL AND key_hash NOT IN (SELECT key_hash FROM api_keys))`;
 
 export function hasUnmirrored(store: SqlStore): boolean {
   return !isEmptyStore(store) && store.exec("SELECT 1 FROM unmirrored LIMIT 1").length > 0;
@@ -42,5 +51,11 @@ function lastOfPiece(store: SqlStore): number | null {
 
 function rowsUpTo(store: SqlStore, last: number): RegistryRows {
   const rows = (query: string): string => text(store.exec(query, last)[0]?.["rows"]);
-  return { stores: rows(STORES), agents: rows(AGENTS), keys: rows(KEYS) };
+  return {
+    stores: rows(STORES),
+    agents: rows(AGENTS),
+    keys: rows(KEYS),
+    apiKeys: rows(API_KEYS),
+    removedApiKeys: rows(REMOVED_API_KEYS),
+  };
 }

@@ -116,7 +116,9 @@ export class TenantRegistry extends DurableObject<Env> {
   }
 
   revokeApiKey(agentId: string, prefix: string): ApiKeyRevocation {
-    return registry.revokeApiKey(this.#store, agentId, prefix, Date.now());
+    const result = registry.revokeApiKey(this.#store, agentId, prefix, Date.now());
+    this.#upkeep.schedule();
+    return result;
   }
 
   /**
