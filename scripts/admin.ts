@@ -1,3 +1,4 @@
+import { COMMAND_ALIASES, withPresentNames } from "./admin/aliases.ts";
 import { commands } from "./admin/commands.ts";
 import { nearest } from "./lib/nearest.ts";
 import { UsageError } from "./lib/usage.ts";
@@ -10,15 +11,18 @@ import { UsageError } from "./lib/usage.ts";
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 process.exitCode = await main(process.argv.slice(2));
 
-async function main([name, ...args]: readonly string[]): Promise<number> {
-  if (name === undefined || name === "--help" || name === "-h") {
+async function main([given, ...args]: readonly string[]): Promise<number> {
+  if (given === "help" && args[0] !== undefined) return main([args[0], "--help"]);
+  if (given === undefined || ["--help", "-h", "help", "commands"].includes(given)) {
     process.stdout.write(help());
     return 0;
   }
+  if (given === "--version") return main(["version"]);
+  const name = (Object.hasOwn(COMMAND_ALIASES, given) && COMMAND_ALIASES[given]) || given;
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) return unknown(name);
   try {
-    return await command.run(args);
+    return await command.run(withPresentNames(args));
   } catch (error) {
     const isUsage = error instanceof UsageError;
     process.stderr.write(`${(error as Error).message}${isUsage ? ` See npm run admin -- ${name} --help` : ""}\n`);

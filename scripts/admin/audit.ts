@@ -1,7 +1,6 @@
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import type { AuditEntry } from "../../src/audit/entry.ts";
 import type { SignedAuditHead } from "../../src/audit/signed-head.ts";
-import { parseUuid } from "../../src/ves/index.ts";
 import { AuditFollower, type AuditVerdict } from "../audit/audit-log.ts";
 import { readFromFile, readFromServer, readHead, signatureProblem } from "../audit/source.ts";
 import { SourceError } from "../fsck/log-source.ts";
@@ -9,7 +8,7 @@ import type { Server } from "../lib/client.ts";
 import { counted } from "../lib/text.ts";
 import { parseOptions, UsageError } from "../lib/usage.ts";
 import type { Command } from "./command.ts";
-import { readServer } from "./fsck-options.ts";
+import { readServer, requireUuid, SERVER_OPTIONS, wholeNumber } from "./server-options.ts";
 
 const HELP = `Usage: npm run admin -- audit --tenant ID [options]
 
@@ -17,7 +16,8 @@ Reads a tenant's audit log, verifies the chain of its entries and the sequencer'
 of them.
 
   --url URL         the sequencer; SEQUENCER_URL
-  --api-key KEY     a key of an administrator of the tenant; SEQUENCER_API_KEY
+  --api-key KEY     a key of an administrator of the tenant; SEQUENCER_API_KEY, or
+  --key-file FILE   the file that holds it
   --tenant ID       the tenant
   --head FILE       a head that was saved before: the log must go on from it
   --save-head FILE  save the present one there, if everything is sound
@@ -78,8 +78,7 @@ async function run(args: readonly string[]): Promise<number> {
 
 function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options | null {
   const values = parseOptions(args, {
-    url: { type: "string" },
-    "api-key": { type: "string" },
+    ...SERVER_OPTIONS,
     tenant: { type: "string" },
     head: { type: "string" },
     "save-head": { type: "string" },
@@ -94,11 +93,9 @@ function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options |
   if (file !== null && values["save-head"] !== undefined) {
     throw new UsageError("Only the sequencer signs a head: --save-head does not go with --file.");
   }
-  const server = file === null ? readServer(values.url, values["api-key"], env) : null;
+  const server = file === null ? readServer(values, env) : null;
   if (server === null && file === null) throw new UsageError("Give --url, or --file.");
-  if (values.tenant === undefined) throw new UsageError("Give --tenant.");
-  const tenantId = parseUuid(values.tenant);
-  if (tenantId === undefined) throw new UsageError(`--tenant takes a UUID, not ${JSON.stringify(values.tenant)}.`);
+  const tenantId = requireUuid("--tenant", values.tenant);
   return {
     server,
     file,
@@ -106,7 +103,7 @@ function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options |
     seen: values.head === undefined ? null : seenHead(values.head, tenantId),
     saveHead: values["save-head"],
     exportTo: values.export,
-    last: numberOf(values.last),
+    last: wholeNumber("--last", values.last, 0) ?? DEFAULT_LAST,
     json: values.json ?? false,
   };
 }
@@ -115,12 +112,6 @@ function seenHead(path: string, tenantId: string): SignedAuditHead {
   const head = readHead(path);
   if (head.tenant_id === tenantId) return head;
   throw new UsageError(`${path} holds the head of another tenant, ${head.tenant_id}.`);
-}
-
-function numberOf(last: string | undefined): number {
-  if (last === undefined) return DEFAULT_LAST;
-  if (/^\d{1,6}$/.test(last)) return Number(last);
-  throw new UsageError(`--last takes a number, not ${JSON.stringify(last)}.`);
 }
 
 async function readLog({ server, file, tenantId, seen, exportTo, last }: Options): Promise<Found> {

@@ -1,9 +1,9 @@
 import type { PayloadKeyrings } from "../../src/at-rest/payload-keyrings.ts";
 import type { StreamRef } from "../../src/stream/stream-ref.ts";
-import { parseUuid } from "../../src/ves/index.ts";
 import { readPayloadKeys } from "../fsck/payload-keys.ts";
 import type { Server } from "../lib/client.ts";
-import { parseOptions, serverUrl, UsageError } from "../lib/usage.ts";
+import { parseOptions, UsageError } from "../lib/usage.ts";
+import { readServer, SERVER_OPTIONS, uuidOf } from "./server-options.ts";
 
 export const FSCK_HELP = `Usage: npm run admin -- fsck [options]
 
@@ -11,7 +11,8 @@ Derives again everything that the sequencer and its database say: numbers, ids, 
 roots and receipts. With both of them, also whether the database holds exactly what the log does.
 
   --url URL            the sequencer; SEQUENCER_URL
-  --api-key KEY        a key that may read the stream and the tenant's agent keys; SEQUENCER_API_KEY
+  --api-key KEY        a key that may read the stream and the tenant's agent keys; SEQUENCER_API_KEY, or
+  --key-file FILE      the file that holds it
   --database-url URL   the database; DATABASE_URL
   --encryption-key KEY what payloads in the database are encrypted under, or several with commas between; otherwise
                        the environment's PAYLOAD_ENCRYPTION_KEY, _KEYS and _KEYS_BY_TENANT. Without a key, the
@@ -43,8 +44,7 @@ export function readFsckOptions(
   env: Readonly<Record<string, string | undefined>>,
 ): FsckOptions | null {
   const values = parseOptions(args, {
-    url: { type: "string" },
-    "api-key": { type: "string" },
+    ...SERVER_OPTIONS,
     "database-url": { type: "string" },
     "encryption-key": { type: "string" },
     tenant: { type: "string" },
@@ -54,7 +54,7 @@ export function readFsckOptions(
     help: { type: "boolean", short: "h" },
   });
   if (values.help === true) return null;
-  const server = readServer(values.url, values["api-key"], env);
+  const server = readServer(values, env);
   const databaseUrl = readDatabaseUrl(values["database-url"] ?? (env["DATABASE_URL"] || undefined));
   if (server === null && databaseUrl === null) throw new UsageError("Give --url, --database-url or both.");
   const stream = readStream(values.tenant, values.store);
@@ -64,19 +64,6 @@ export function readFsckOptions(
   const receipts = readReceipts(values.receipts);
   const payloadKeys = readPayloadKeys(values["encryption-key"], env);
   return { server, databaseUrl, stream, receipts, payloadKeys, json: values.json ?? false };
-}
-
-/** Null when no URL is given. @throws UsageError */
-export function readServer(
-  url: string | undefined,
-  apiKey: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): Server | null {
-  const givenUrl = url ?? (env["SEQUENCER_URL"] || undefined);
-  if (givenUrl === undefined) return null;
-  const givenKey = apiKey ?? (env["SEQUENCER_API_KEY"] || undefined);
-  if (givenKey === undefined) throw new UsageError("The sequencer wants an API key: give --api-key.");
-  return { url: serverUrl(givenUrl), apiKey: givenKey };
 }
 
 /** Null when neither id is given. @throws UsageError */
@@ -90,12 +77,6 @@ export function readStream(tenant: string | undefined, store: string | undefined
 export function readDatabaseUrl(text: string | undefined): string | null {
   if (text === undefined || /^postgres(?:ql)?:$/.test(URL.parse(text)?.protocol ?? "")) return text ?? null;
   throw new UsageError("The database's URL must be of the form postgres://user:password@host:port/database.");
-}
-
-function uuidOf(option: string, text: string): string {
-  const uuid = parseUuid(text);
-  if (uuid === undefined) throw new UsageError(`${option} takes a UUID, not ${JSON.stringify(text)}.`);
-  return uuid;
 }
 
 function readReceipts(text: string | undefined): boolean {

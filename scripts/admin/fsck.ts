@@ -1,16 +1,15 @@
-import { Client } from "pg";
+import type { Client } from "pg";
 import type { StreamRef } from "../../src/stream/stream-ref.ts";
 import { checkStream, differencesOf, type StreamReport } from "../fsck/check-stream.ts";
 import { openHttpSource } from "../fsck/http-source.ts";
 import { jsonReport } from "../fsck/json-report.ts";
 import { SourceError } from "../fsck/log-source.ts";
-import { databaseError, inSnapshot, listStreams, openPostgresSource } from "../fsck/postgres-source.ts";
+import { inSnapshot, listStreams, openPostgresSource } from "../fsck/postgres-source.ts";
 import { closingText, streamText } from "../fsck/text-report.ts";
 import { type Progress, textProgress } from "../lib/progress.ts";
 import type { Command } from "./command.ts";
+import { withDatabase } from "./database.ts";
 import { FSCK_HELP, type FsckOptions, readFsckOptions } from "./fsck-options.ts";
-
-const CONNECT_TIMEOUT_MS = 10_000;
 
 export const fsck: Command = { summary: "derives again everything that the sequencer and the database say", run };
 
@@ -34,21 +33,9 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-async function checkAll(options: FsckOptions, progress: Progress): Promise<StreamReport[]> {
+function checkAll(options: FsckOptions, progress: Progress): Promise<StreamReport[]> {
   if (options.databaseUrl === null) return checkStreams(options, null, progress);
-  const client = new Client({ connectionString: options.databaseUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  // A connection that breaks makes the next statement on it fail as well.
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-  } catch (error) {
-    throw databaseError(error);
-  }
-  try {
-    return await checkStreams(options, client, progress);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  return withDatabase(options.databaseUrl, (client) => checkStreams(options, client, progress));
 }
 
 /** Each stream's report is printed as soon as it is there, unless all are to be one document. */

@@ -1,4 +1,4 @@
-import { canonicalJson, type JsonValue, parseUuid } from "../../src/ves/index.ts";
+import { canonicalJson, type JsonValue } from "../../src/ves/index.ts";
 import { type CatalogueEntry, readCatalogue } from "../lib/catalogue.ts";
 import { ApiError, call, type Server } from "../lib/client.ts";
 import { nearest } from "../lib/nearest.ts";
@@ -6,7 +6,7 @@ import { type Progress, silentProgress, textProgress } from "../lib/progress.ts"
 import { counted } from "../lib/text.ts";
 import { parseOptions, UsageError } from "../lib/usage.ts";
 import type { Command } from "./command.ts";
-import { readServer } from "./fsck-options.ts";
+import { requireServer, requireUuid, SERVER_OPTIONS } from "./server-options.ts";
 
 const HELP = `Usage: npm run admin -- install-schemas --tenant ID [options]
 
@@ -14,7 +14,8 @@ Registers the schemas of schemas/ for a tenant's event types. What is registered
 run again. A schema that is not compatible with the tenant's own is left out, and told.
 
   --url URL          the sequencer; SEQUENCER_URL
-  --api-key KEY      a key that may write for the tenant; SEQUENCER_API_KEY
+  --api-key KEY      a key that may write for the tenant; SEQUENCER_API_KEY, or
+  --key-file FILE    the file that holds it
   --tenant ID        the tenant
   --event-type TYPE  only this one; may be given several times
   --dry-run          say what would be registered, and change nothing
@@ -62,8 +63,7 @@ async function run(args: readonly string[]): Promise<number> {
 
 function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options | null {
   const values = parseOptions(args, {
-    url: { type: "string" },
-    "api-key": { type: "string" },
+    ...SERVER_OPTIONS,
     tenant: { type: "string" },
     "event-type": { type: "string", multiple: true },
     "dry-run": { type: "boolean" },
@@ -71,14 +71,9 @@ function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options |
     help: { type: "boolean", short: "h" },
   });
   if (values.help === true) return null;
-  const server = readServer(values.url, values["api-key"], env);
-  if (server === null) throw new UsageError("Give --url.");
-  if (values.tenant === undefined) throw new UsageError("Give --tenant.");
-  const tenantId = parseUuid(values.tenant);
-  if (tenantId === undefined) throw new UsageError(`--tenant takes a UUID, not ${JSON.stringify(values.tenant)}.`);
   return {
-    server,
-    tenantId,
+    server: requireServer(values, env),
+    tenantId: requireUuid("--tenant", values.tenant),
     entries: chosen(values["event-type"]),
     isDryRun: values["dry-run"] ?? false,
     json: values.json ?? false,

@@ -1,12 +1,13 @@
-import { Client } from "pg";
 import type { StreamRef } from "../../src/stream/stream-ref.ts";
 import { SourceError } from "../fsck/log-source.ts";
-import { databaseError, listStreams } from "../fsck/postgres-source.ts";
+import { listStreams } from "../fsck/postgres-source.ts";
 import { callPatiently } from "../fsck/retry.ts";
 import { ApiError, type Server } from "../lib/client.ts";
 import type { Progress } from "../lib/progress.ts";
 import { parseOptions, UsageError } from "../lib/usage.ts";
-import { readDatabaseUrl, readServer, readStream } from "./fsck-options.ts";
+import { withDatabase } from "./database.ts";
+import { readDatabaseUrl, readStream } from "./fsck-options.ts";
+import { requireServer, SERVER_OPTIONS } from "./server-options.ts";
 
 /*
  * What `reencrypt` and `keys-in-use` share: which streams, and the way through each of them, piece by piece.
@@ -14,7 +15,8 @@ import { readDatabaseUrl, readServer, readStream } from "./fsck-options.ts";
 
 /** Lines of their help. */
 export const WALK_OPTIONS = `  --url URL           the sequencer; SEQUENCER_URL
-  --api-key KEY       the bootstrap administrator's key; SEQUENCER_API_KEY
+  --api-key KEY       the bootstrap administrator's key; SEQUENCER_API_KEY, or
+  --key-file FILE     the file that holds it
   --tenant ID         one stream only: its tenant
   --store ID          and its store
   --database-url URL  the database, which knows all streams; DATABASE_URL. Needed without --tenant and --store
@@ -73,8 +75,7 @@ export async function readWalkOptions(
   more: Readonly<Record<string, { readonly type: "boolean" }>>,
 ): Promise<(WalkOptions & { readonly flags: ReadonlySet<string> }) | null> {
   const values = parseOptions(args, {
-    url: { type: "string" },
-    "api-key": { type: "string" },
+    ...SERVER_OPTIONS,
     "database-url": { type: "string" },
     tenant: { type: "string" },
     store: { type: "string" },
@@ -84,14 +85,13 @@ export async function readWalkOptions(
   }) as Readonly<Record<string, string | boolean | undefined>>;
   const text = (name: string): string | undefined => values[name] as string | undefined;
   if (values["help"] === true) return null;
-  const server = readServer(text("url"), text("api-key"), env);
-  if (server === null) throw new UsageError("Give --url.");
+  const server = requireServer({ url: text("url"), "api-key": text("api-key"), "key-file": text("key-file") }, env);
   const stream = readStream(text("tenant"), text("store"));
   const databaseUrl = readDatabaseUrl(text("database-url") ?? (env["DATABASE_URL"] || undefined));
   if (stream === null && databaseUrl === null) {
     throw new UsageError("Only the database knows all streams: give --tenant and --store, or --database-url.");
   }
-  const streams = stream === null ? await allStreams(databaseUrl ?? "") : [stream];
+  const streams = stream === null ? await withDatabase(databaseUrl ?? "", listStreams) : [stream];
   const flags = new Set(Object.keys(more).filter((name) => values[name] === true));
   return { server, streams, json: values["json"] === true, flags };
 }
@@ -155,20 +155,4 @@ async function askPiece(server: Server, stream: StreamRef, from: number, isDryRu
 
 function nameOf({ tenantId, storeId }: StreamRef): string {
   return `Tenant ${tenantId}, store ${storeId}`;
-}
-
-async function allStreams(databaseUrl: string): Promise<StreamRef[]> {
-  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
-  // A connection that breaks makes the next statement on it fail as well.
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-  } catch (error) {
-    throw databaseError(error);
-  }
-  try {
-    return await listStreams(client);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
 }

@@ -6,19 +6,21 @@ import { type Progress, textProgress } from "../lib/progress.ts";
 import { counted } from "../lib/text.ts";
 import { parseOptions, UsageError } from "../lib/usage.ts";
 import type { Command } from "./command.ts";
-import { readServer, readStream } from "./fsck-options.ts";
+import { readStream } from "./fsck-options.ts";
+import { requireServer, SERVER_OPTIONS } from "./server-options.ts";
 
 const HELP = `Usage: npm run admin -- restore --tenant ID --store ID [options]
 
 Rebuilds a stream whose storage was lost from what the database holds of it. Until it is complete, the stream takes no
 writes. When it is interrupted, run it again: it continues.
 
-  --url URL      the sequencer; SEQUENCER_URL
-  --api-key KEY  the bootstrap administrator's key; SEQUENCER_API_KEY
-  --tenant ID    the stream's tenant
-  --store ID     and its store
-  --json         print one JSON document and nothing else
-  --help         print this
+  --url URL        the sequencer; SEQUENCER_URL
+  --api-key KEY    the bootstrap administrator's key; SEQUENCER_API_KEY, or
+  --key-file FILE  the file that holds it
+  --tenant ID      the stream's tenant
+  --store ID       and its store
+  --json           print one JSON document and nothing else
+  --help           print this
 
 Exit code 0: restored, 1: refused, and the message says why, 2: wrong usage, or the sequencer cannot be reached.
 `;
@@ -71,16 +73,14 @@ function readOptions(
   env: Readonly<Record<string, string | undefined>>,
 ): RestoreOptions | null {
   const values = parseOptions(args, {
-    url: { type: "string" },
-    "api-key": { type: "string" },
+    ...SERVER_OPTIONS,
     tenant: { type: "string" },
     store: { type: "string" },
     json: { type: "boolean" },
     help: { type: "boolean", short: "h" },
   });
   if (values.help === true) return null;
-  const server = readServer(values.url, values["api-key"], env);
-  if (server === null) throw new UsageError("Give --url.");
+  const server = requireServer(values, env);
   const stream = readStream(values.tenant, values.store);
   if (stream === null) throw new UsageError("Give --tenant and --store.");
   return { server, stream, json: values.json ?? false };

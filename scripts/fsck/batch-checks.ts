@@ -26,11 +26,15 @@ export interface BatchChecks {
   readonly finish: (head: LogHead) => void;
 }
 
-/** Remembers the leaves of two batches, and 32 to 64 bytes for each batch. */
-export function newBatchChecks(stream: StreamRef, tallies: Tallies): BatchChecks {
+/**
+ * Remembers the leaves of two batches, and 32 to 64 bytes for each batch.
+ *
+ * @param before the batch that the first one follows on; null: it is the stream's first
+ */
+export function newBatchChecks(stream: StreamRef, tallies: Tallies, before: LoggedBatch | null = null): BatchChecks {
   const ids = newIdIndex();
   const leaves = new Map<number, Uint8Array | null>();
-  let previous: LoggedBatch | undefined;
+  let previous: LoggedBatch | undefined = before ?? undefined;
 
   const checkPlace = (batch: LoggedBatch): void => {
     const { batches: tally } = tallies;
@@ -78,9 +82,9 @@ export function newBatchChecks(stream: StreamRef, tallies: Tallies): BatchChecks
   const checkChain = (batch: LoggedBatch): void => {
     const { state_roots: tally } = tallies;
     tally.checked++;
-    const before = previous?.newStateRoot ?? ZERO_32;
-    if (!equalBytes(before, batch.prevStateRoot)) {
-      differ(tally, batch.sequenceStart, toHex(before), toHex(batch.prevStateRoot), "prev_state_root");
+    const last = previous?.newStateRoot ?? ZERO_32;
+    if (!equalBytes(last, batch.prevStateRoot)) {
+      differ(tally, batch.sequenceStart, toHex(last), toHex(batch.prevStateRoot), "prev_state_root");
     }
     const after = stateRootOf(batch, stream);
     if (after === null || !equalBytes(after, batch.newStateRoot)) {

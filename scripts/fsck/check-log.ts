@@ -12,9 +12,9 @@ import { differ, type Tallies } from "./tally.ts";
  * @throws SourceError when the source cannot be read
  */
 export async function* checkLog(source: LogSource, tallies: Tallies): AsyncGenerator<readonly CheckedEvent[]> {
-  const { stream, head } = source;
-  const eventChecks = newEventChecks(stream, tallies);
-  const batchChecks = newBatchChecks(stream, tallies);
+  const { stream, head, start } = source;
+  const eventChecks = newEventChecks(stream, tallies, start?.sequenceNumber);
+  const batchChecks = newBatchChecks(stream, tallies, start?.previous);
   const batches = itemsOf(readAhead(source.batches()));
 
   /** Checks the batches that end at or before a number. */

@@ -23,7 +23,7 @@ import { differ, noteMissingKey, type Tallies } from "./tally.ts";
 export interface DerivedFacts {
   /** What its agent signed, 32 bytes; null when its members cannot be hashed. */
   readonly derivedHash: Uint8Array | null;
-  /** How many events its entity has with it. */
+  /** How many events its entity has with it, of those that are looked at. */
   readonly derivedVersion: number;
 }
 
@@ -40,12 +40,15 @@ export interface EventChecks {
 /**
  * Remembers what the uniqueness of ids and the versions of entities follow from: 32 to 64 bytes for each event, command
  * and entity.
+ *
+ * @param first the number that the events begin with. Beyond 1 nothing follows of the versions of entities, and ids are
+ *   compared with those from there on
  */
-export function newEventChecks(stream: StreamRef, tallies: Tallies): EventChecks {
+export function newEventChecks(stream: StreamRef, tallies: Tallies, first = 1): EventChecks {
   const events = newIdIndex();
   const commands = newIdIndex();
   const versions = newIdIndex();
-  let last = 0;
+  let last = first - 1;
 
   const checkNumber = (number: number): void => {
     tallies.numbers.checked++;
@@ -58,6 +61,7 @@ export function newEventChecks(stream: StreamRef, tallies: Tallies): EventChecks
     const before = versions.get(entity) ?? 0;
     versions.set(entity, before + 1);
     const number = event.sequenceNumber;
+    if (first > 1) return before + 1;
     tallies.entity_versions.checked++;
     if (event.entityVersion !== null && event.entityVersion !== before + 1) {
       differ(tallies.entity_versions, number, String(before + 1), String(event.entityVersion), "entity_version");

@@ -12,7 +12,15 @@ import {
   headAnswer,
   sequencerKeysAnswer,
 } from "./http-answers.ts";
-import { agentKeyName, type AgentKeys, type LoggedBatch, type LoggedEvent, type LogSource } from "./log-source.ts";
+import {
+  agentKeyName,
+  type AgentKeys,
+  type LoggedBatch,
+  type LoggedEvent,
+  type LogHead,
+  type LogSource,
+  type LogStart,
+} from "./log-source.ts";
 
 const EVENTS_PER_PAGE = 1_000;
 const BATCHES_PER_PAGE = 1_000;
@@ -23,34 +31,62 @@ const STRETCH = 16_384;
  * A stream as a running sequencer serves it.
  *
  * @param server with a key that may read the stream and its tenant's agent keys
+ * @param options.from a number that is wanted. What comes before its batch is left out
+ * @param options.to the last number that is wanted. What comes after its batch is left out
  * @throws SourceError
  */
 export async function openHttpSource(
   server: Server,
   stream: StreamRef,
-  options: { readonly receipts: boolean },
+  options: { readonly receipts: boolean; readonly from?: number; readonly to?: number | undefined },
 ): Promise<LogSource> {
   const query = `tenant_id=${stream.tenantId}&store_id=${stream.storeId}`;
-  const head = await ask(server, `/api/v1/ves/head?${query}`, headAnswer);
+  const answer = await ask(server, `/api/v1/ves/head?${query}`, headAnswer);
+  const head = await headUpTo(server, query, options.to ?? Infinity, {
+    headSequence: answer.head_sequence,
+    sealedSequence: answer.sealed_sequence,
+    stateRoot: answer.state_root,
+    frozen: answer.frozen ?? null,
+  });
+  const start = await startAt(server, query, options.from ?? 1);
   const sequencer = await ask(server, "/api/v1/sequencer/keys", sequencerKeysAnswer);
   // After the head: whoever signed an event up to there was registered before.
   const agentKeys = await readAgentKeys(server, stream.tenantId);
   return {
     name: "log",
     stream,
-    head: {
-      headSequence: head.head_sequence,
-      sealedSequence: head.sealed_sequence,
-      stateRoot: head.state_root,
-      frozen: head.frozen ?? null,
-    },
+    head,
+    start,
     hasReceipts: options.receipts,
-    events: () => eventPages(server, query, head.head_sequence, options.receipts),
-    batches: () => batchPages(server, query, head.sealed_sequence),
+    events: () => eventPages(server, query, [start.sequenceNumber, head.headSequence], options.receipts),
+    batches: () => batchPages(server, query, [start.sequenceNumber, head.sealedSequence]),
     agentKeys,
     sequencerKeys: new Map(sequencer.keys.map(({ key_version, public_key }) => [key_version, public_key])),
     alterations: [],
   };
+}
+
+/** The batch that begins at a number or at the next one below that has a batch, and the one before. */
+async function batchesAt(server: Server, query: string, sequenceNumber: number): Promise<readonly LoggedBatch[]> {
+  const path = `/api/v1/ves/commitments?${query}&before=${sequenceNumber + 1}&limit=2`;
+  return (await ask(server, path, commitmentsAnswer)).commitments.map(batchOf);
+}
+
+/** Where the batch of a number begins, or what is not sealed yet. */
+async function startAt(server: Server, query: string, from: number): Promise<LogStart> {
+  if (from <= 1) return { sequenceNumber: 1, previous: null };
+  const [covering, previous = null] = await batchesAt(server, query, from);
+  if (covering === undefined) return { sequenceNumber: 1, previous: null };
+  if (covering.sequenceEnd < from) return { sequenceNumber: covering.sequenceEnd + 1, previous: covering };
+  return { sequenceNumber: covering.sequenceStart, previous };
+}
+
+/** The head as it was when the batch of a number was the last. */
+async function headUpTo(server: Server, query: string, to: number, head: LogHead): Promise<LogHead> {
+  if (to >= head.sealedSequence) return head;
+  const [covering] = await batchesAt(server, query, to);
+  const end = covering?.sequenceEnd ?? head.sealedSequence;
+  return { ...head, headSequence: end, sealedSequence: end, stateRoot: covering?.newStateRoot ?? null };
 }
 
 async function readAgentKeys(server: Server, tenantId: string): Promise<AgentKeys> {
@@ -61,11 +97,11 @@ async function readAgentKeys(server: Server, tenantId: string): Promise<AgentKey
 async function* eventPages(
   server: Server,
   query: string,
-  headSequence: number,
+  [first, last]: readonly [number, number],
   receipts: boolean,
 ): AsyncGenerator<readonly LoggedEvent[]> {
-  for (let from = 1; from <= headSequence;) {
-    const limit = Math.min(EVENTS_PER_PAGE, headSequence - from + 1);
+  for (let from = first; from <= last;) {
+    const limit = Math.min(EVENTS_PER_PAGE, last - from + 1);
     const path = `/api/v1/ves/events?${query}&from=${from}&limit=${limit}${receipts ? "&receipts=true" : ""}`;
     const page = await ask(server, path, eventsAnswer);
     yield page.events.map(eventOf);
@@ -78,11 +114,11 @@ async function* eventPages(
 async function* batchPages(
   server: Server,
   query: string,
-  sealedSequence: number,
+  [first, last]: readonly [number, number],
 ): AsyncGenerator<readonly LoggedBatch[]> {
-  for (let start = 1; start <= sealedSequence; start += STRETCH) {
+  for (let start = first; start <= last; start += STRETCH) {
     const newestFirst: LoggedBatch[] = [];
-    let before: number | null = Math.min(start + STRETCH, sealedSequence + 1);
+    let before: number | null = Math.min(start + STRETCH, last + 1);
     while (before !== null && before > start) {
       const path = `/api/v1/ves/commitments?${query}&before=${before}&limit=${BATCHES_PER_PAGE}`;
       const answer: z.output<typeof commitmentsAnswer> = await ask(server, path, commitmentsAnswer);

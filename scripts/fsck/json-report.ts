@@ -45,7 +45,7 @@ function headJson(head: LogHead | null) {
   };
 }
 
-function tallyJson({ check, source, checked, differences, first }: Tally) {
+export function tallyJson({ check, source, checked, differences, first }: Tally) {
   return { check, source, checked, differences, first: first.map(differenceJson) };
 }
 

@@ -72,6 +72,14 @@ export function agentKeyName(agentId: string, keyId: number): string {
   return `${agentId}/${keyId}`;
 }
 
+/** Where a source begins that gives the end of a log only. A batch begins there too. */
+export interface LogStart {
+  /** The first number that it gives. */
+  readonly sequenceNumber: number;
+  /** The batch before, whose state root is taken as it stands; null when there is none. */
+  readonly previous: LoggedBatch | null;
+}
+
 /**
  * One stream, as one source holds it at one moment: what is sequenced or sealed later is not part of it. Everything may
  * throw {@link SourceError}.
@@ -80,6 +88,8 @@ export interface LogSource {
   readonly name: SourceName;
   readonly stream: StreamRef;
   readonly head: LogHead;
+  /** Absent: at 1. */
+  readonly start?: LogStart;
   /** Whether every event is to come with its receipt. */
   readonly hasReceipts: boolean;
   /** Pages of events in the order of their numbers. May be called again. */

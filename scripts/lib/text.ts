@@ -13,7 +13,7 @@ export function counted(n: number, word: string): string {
 
 function plural(word: string): string {
   if (word.endsWith("ch")) return `${word}es`;
-  return word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`;
+  return /[^aeiou]y$/.test(word) ? `${word.slice(0, -1)}ies` : `${word}s`;
 }
 
 export function perSecond({ events, ms }: { readonly events: number; readonly ms: number }): number {

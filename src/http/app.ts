@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { configOf } from "../config.ts";
 import { RequestError } from "../errors.ts";
+import { adminEndpoints } from "./admin.ts";
 import { adminGuard } from "./admin-guard.ts";
 import { agentKeyEndpoints } from "./agent-keys.ts";
 import { agentRegistrationEndpoints } from "./agent-registration.ts";
@@ -15,6 +16,7 @@ import { commitmentEndpoints } from "./commitments.ts";
 import type { AppEnv } from "./context.ts";
 import { crossOrigin } from "./cors.ts";
 import { cursorEndpoints } from "./cursors.ts";
+import { DASHBOARD_POLICY, dashboardPage } from "./dashboard/page.ts";
 import { docsPage } from "./docs-page.ts";
 import { type Endpoint, mount } from "./endpoint.ts";
 import { errorResponse } from "./error-response.ts";
@@ -57,6 +59,7 @@ export const endpoints: readonly Endpoint[] = [
   ...reencryptEndpoints,
   ...healthEndpoints,
   ...metricsEndpoints,
+  ...adminEndpoints,
   ...legacyStreamEndpoints,
   ...legacyCommitmentEndpoints,
   ...legacyProofEndpoints,
@@ -93,6 +96,11 @@ export function createApp(): Hono<AppEnv> {
   app.get("/docs", (c) => {
     c.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
     return c.html(docsPage(document));
+  });
+  app.on("GET", ["/admin", "/admin/"], (c) => {
+    c.header("content-security-policy", DASHBOARD_POLICY);
+    c.header("referrer-policy", "no-referrer");
+    return c.html(dashboardPage());
   });
   return app;
 }

@@ -26,7 +26,7 @@ export interface MirrorCounts {
 export const IN_SCOPE = "($1::uuid IS NULL OR tenant_id = $1) AND ($2::uuid[] IS NULL OR store_id = ANY ($2))";
 
 /** A stream that both disagree with is listed for what was found first. */
-const FROZEN = `
+export const FROZEN = `
   SELECT DISTINCT ON (tenant_id, store_id) tenant_id, store_id, reason, frozen_at FROM (
     SELECT tenant_id, store_id, reason, frozen_at FROM ves_frozen_streams
      UNION ALL

@@ -7,6 +7,9 @@ export interface RegistryRows {
   readonly keys: string;
   /** Entries of the audit log. */
   readonly audit: string;
+  readonly apiKeys: string;
+  /** API keys that are not there any more. */
+  readonly removedApiKeys: string;
 }
 
 const time = (column: string): string => `timestamptz 'epoch' + ${column} * interval '1 millisecond'`;
@@ -32,6 +35,19 @@ const UPSERT = `
       FROM json_to_recordset($5) AS row (sequence_number bigint, entry_id uuid, recorded_at timestamptz, action text,
            hash bytea, entry text)
     ON CONFLICT DO NOTHING
+  ), api_key AS (
+    INSERT INTO api_keys (tenant_id, agent_id, key_hash, store_ids, can_read, can_write, can_admin, created_at,
+           expires_at, revoked_at)
+    SELECT $1, agent_id, key_hash, store_ids, can_read <> 0, can_write <> 0, can_admin <> 0, ${time("created_at")},
+           ${time("expires_at")}, ${time("revoked_at")}
+      FROM json_to_recordset($6) AS row (agent_id uuid, key_hash bytea, store_ids uuid[], can_read integer,
+           can_write integer, can_admin integer, created_at bigint, expires_at bigint, revoked_at bigint)
+    ON CONFLICT (tenant_id, agent_id, key_hash) DO UPDATE
+       SET expires_at = excluded.expires_at, revoked_at = excluded.revoked_at
+  ), removed_api_key AS (
+    DELETE FROM api_keys
+     WHERE tenant_id = $1 AND (agent_id, key_hash) IN (
+             SELECT agent_id, key_hash FROM json_to_recordset($7) AS row (agent_id uuid, key_hash bytea))
   )
   INSERT INTO agent_signing_keys (tenant_id, agent_id, key_id, public_key, created_at, valid_from, valid_to, revoked_at)
   SELECT $1, agent_id, key_id, public_key, ${time("created_at")}, ${time("valid_from")}, ${time("valid_to")},
@@ -44,5 +60,6 @@ const UPSERT = `
 
 /** Writes rows of a tenant's registry, all or none. */
 export async function upsertRegistryRows(connection: Connection, tenantId: string, rows: RegistryRows): Promise<void> {
-  await connection.query(UPSERT, [tenantId, rows.stores, rows.agents, rows.keys, rows.audit]);
+  const { stores, agents, keys, audit, apiKeys, removedApiKeys } = rows;
+  await connection.query(UPSERT, [tenantId, stores, agents, keys, audit, apiKeys, removedApiKeys]);
 }

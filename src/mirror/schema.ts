@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import {
   bigint,
+  boolean,
   check,
   customType,
   index,
@@ -160,6 +161,28 @@ export const vesAuditLog = pgTable(
   (table) => [
     primaryKey({ columns: [table.tenant_id, table.sequence_number, table.hash] }),
     is32Bytes("ves_audit_log_hash", table.hash),
+  ],
+);
+
+/** Credentials of agents: what each may do and until when. The keys themselves are stored nowhere. */
+export const apiKeys = pgTable(
+  "api_keys",
+  {
+    tenant_id: uuid().notNull(),
+    agent_id: uuid().notNull(),
+    key_hash: bytea().notNull(),
+    // NULL: all stores of the tenant.
+    store_ids: uuid().array(),
+    can_read: boolean().notNull(),
+    can_write: boolean().notNull(),
+    can_admin: boolean().notNull(),
+    created_at: time().notNull(),
+    expires_at: time(),
+    revoked_at: time(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant_id, table.agent_id, table.key_hash] }),
+    is32Bytes("api_keys_key_hash", table.key_hash),
   ],
 );
 

@@ -3,7 +3,7 @@ import { type RegistryRows, upsertRegistryRows } from "../mirror/registry-tables
 import { isEmptyStore } from "../storage/migrate.ts";
 import { integerOrNull, type SqlStore, text } from "../storage/sql-store.ts";
 
-/** Rows of one statement: SQLite gives values of 2 MB at most, and an entry of the audit log may have 5 KB. */
+/** Rows of one statement: SQLite gives values of 2 MB at most; an entry of the audit log may have 5 KB, an API key 2 KB. */
 const MAX_ROWS = 200;
 
 const STORES = `
@@ -21,6 +21,15 @@ const AUDIT = `
   SELECT json_group_array(json_object('sequence_number', sequence, 'entry_id', hex(entry_id),
            'recorded_at', entry ->> 'recorded_at', 'action', action, 'hash', '\\x' || hex(hash), 'entry', entry)) AS rows
     FROM audit_log WHERE sequence IN (SELECT audit_sequence FROM unmirrored WHERE id <= ?)`;
+const API_KEYS = `
+  SELECT json_group_array(json_object('agent_id', hex(agent_id), 'key_hash', '\\x' || hex(key_hash), 'store_ids', json(store_ids),
+           'can_read', can_read, 'can_write', can_write, 'can_admin', can_admin, 'created_at', created_at,
+           'expires_at', expires_at, 'revoked_at', revoked_at)) AS rows
+    FROM api_keys WHERE key_hash IN (SELECT key_hash FROM unmirrored WHERE id <= ? AND key_hash IS NOT NULL)`;
+const REMOVED_API_KEYS = `
+  SELECT json_group_array(json_object('agent_id', hex(agent_id), 'key_hash', '\\x' || hex(key_hash))) AS rows
+    FROM (SELECT DISTINCT agent_id, key_hash FROM unmirrored
+           WHERE id <= ? AND key_hash IS NOT NULL AND key_hash NOT IN (SELECT key_hash FROM api_keys))`;
 
 export function hasUnmirrored(store: SqlStore): boolean {
   return !isEmptyStore(store) && store.exec("SELECT 1 FROM unmirrored LIMIT 1").length > 0;
@@ -46,5 +55,12 @@ function lastOfPiece(store: SqlStore): number | null {
 
 function rowsUpTo(store: SqlStore, last: number): RegistryRows {
   const rows = (query: string): string => text(store.exec(query, last)[0]?.["rows"]);
-  return { stores: rows(STORES), agents: rows(AGENTS), keys: rows(KEYS), audit: rows(AUDIT) };
+  return {
+    stores: rows(STORES),
+    agents: rows(AGENTS),
+    keys: rows(KEYS),
+    audit: rows(AUDIT),
+    apiKeys: rows(API_KEYS),
+    removedApiKeys: rows(REMOVED_API_KEYS),
+  };
 }

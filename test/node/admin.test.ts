@@ -4,7 +4,7 @@ import { nearest } from "../../scripts/lib/nearest.ts";
 import { runAdmin } from "../support/run-admin.ts";
 
 describe("npm run admin", () => {
-  test.each([[], ["--help"]])("lists every command (%s)", (...args) => {
+  test.each([[], ["--help"], ["commands"]])("lists every command (%s)", (...args) => {
     const { code, out, error } = runAdmin(...args);
     expect({ code, error }).toEqual({ code: 0, error: "" });
     for (const [name, { summary }] of Object.entries(commands))

@@ -218,12 +218,14 @@ describe("the mirrored audit log", () => {
     await client.query(
       `CREATE ROLE ${role}; GRANT SELECT, INSERT ON tenants, stores, agents, ves_audit_log TO ${role}`,
     );
-    await client.query(`GRANT SELECT, INSERT, UPDATE ON agent_signing_keys TO ${role}; SET ROLE ${role}`);
+    await client.query(`GRANT SELECT, INSERT, UPDATE ON agent_signing_keys TO ${role};
+       GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys TO ${role}; SET ROLE ${role}`);
     const entry = { sequence_number: 7, entry_id: randomUUID(), recorded_at: new Date(0), action: "schema.deleted" };
     const audit = JSON.stringify([{ ...entry, hash: `\\x${"ab".repeat(32)}`, entry: '{"a":"\\u0000"}' }]);
     const tenantId = randomUUID();
+    const nothing = { stores: "[]", agents: "[]", keys: "[]", apiKeys: "[]", removedApiKeys: "[]" };
     for (let time = 0; time < 2; time++) {
-      await upsertRegistryRows(client, tenantId, { stores: "[]", agents: "[]", keys: "[]", audit });
+      await upsertRegistryRows(client, tenantId, { ...nothing, audit });
     }
     await client.query(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
     const { rows } = await client.query("SELECT * FROM ves_audit_log WHERE tenant_id = $1", [tenantId]);

@@ -73,7 +73,8 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       { method: "POST", template: verify, path: verify, access: "any-reader", status: 200, body: claim },
     ];
   });
-  const operations = ["/health/detailed", "/metrics"].map((path): Route => ({
+  const numbers = ["overview", "tenants", "stores", "agents", "batches"].map((name) => `/api/v1/admin/${name}`);
+  const operations = ["/health/detailed", "/metrics", ...numbers].map((path): Route => ({
     method: "GET",
     template: path,
     path,

@@ -72,6 +72,35 @@ describe("the registry's mirror", { timeout: 20_000 }, () => {
     await vi.waitFor(async () => expect(await keysOf(tenantId)).toMatchObject([again]));
   });
 
+  test("API keys are in Postgres with what they allow, with their revocation, and until they are removed", async () => {
+    const { tenantId, registry } = newRegistry();
+    const permissions = { read: true, write: true, admin: false };
+    const first = { agentId: uuid(3, 1), storeIds: [uuid(5, 2), uuid(5, 1)], permissions, rateLimit: null };
+    await registry.addApiKey({ ...first, keyHash: "ab".repeat(32), expiresAt: 1_890_000_000_123 }, SOMEBODY);
+    await registry.addApiKey({ ...first, keyHash: "cd".repeat(32), expiresAt: null, storeIds: null }, SOMEBODY);
+    const mirrored = () =>
+      postgres(
+        `SELECT agent_id, encode(key_hash, 'hex') AS key_hash, store_ids, can_read, can_write, can_admin, expires_at,
+                revoked_at IS NOT NULL AS revoked
+           FROM api_keys WHERE tenant_id = $1 ORDER BY key_hash`,
+        tenantId,
+      );
+    const may = { can_read: true, can_write: true, can_admin: false };
+    const scoped = { agent_id: uuid(3, 1), key_hash: "ab".repeat(32), store_ids: first.storeIds, ...may };
+    const whole = { ...scoped, key_hash: "cd".repeat(32), store_ids: null, expires_at: null, revoked: false };
+    const limited = { ...scoped, expires_at: new Date(1_890_000_000_123) };
+    await vi.waitFor(async () => expect(await mirrored()).toEqual([{ ...limited, revoked: false }, whole]));
+
+    await registry.revokeApiKey(uuid(3, 1), "ab", SOMEBODY);
+    await vi.waitFor(async () => expect(await mirrored()).toEqual([{ ...limited, revoked: true }, whole]));
+
+    await runInDurableObject(registry, (_, state) => {
+      state.storage.sql.exec("DELETE FROM api_keys WHERE revoked_at IS NOT NULL");
+    });
+    await registry.addStore(uuid(5, 1));
+    await vi.waitFor(async () => expect(await mirrored()).toEqual([whole]));
+  });
+
   test("what was not mirrored when its object was lost is mirrored by the next, as is what was there before the mirror", async () => {
     const { tenantId, registry } = newRegistry();
     await registry.addStore(uuid(5, 1));
