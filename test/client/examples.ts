@@ -260,6 +260,24 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     call: (api, { batchId }) =>
       api.GET("/api/v1/anchor/{batch_id}/verify", { params: { path: { batch_id: batchId } } }),
   },
+  "GET /api/v1/audit": {
+    call: (api, { tenant }) => api.GET("/api/v1/audit", { params: { query: { ...tenant, from: 1, limit: 10 } } }),
+  },
+  "GET /api/v1/admin/overview": {
+    call: (api, { tenant }) => api.GET("/api/v1/admin/overview", { params: { query: tenant } }),
+  },
+  "GET /api/v1/admin/tenants": {
+    call: (api, { tenant }) => api.GET("/api/v1/admin/tenants", { params: { query: tenant } }),
+  },
+  "GET /api/v1/admin/stores": {
+    call: (api, { tenant }) => api.GET("/api/v1/admin/stores", { params: { query: tenant } }),
+  },
+  "GET /api/v1/admin/agents": {
+    call: (api, { tenant }) => api.GET("/api/v1/admin/agents", { params: { query: tenant } }),
+  },
+  "GET /api/v1/admin/batches": {
+    call: (api, { tenant }) => api.GET("/api/v1/admin/batches", { params: { query: tenant } }),
+  },
 };
 
 function claimOf(proof: World["proof"]) {
@@ -269,23 +287,5 @@ function claimOf(proof: World["proof"]) {
     proofPath: proof.proof_path,
     leafIndex: proof.leaf_index,
     leafCount: proof.leaf_count,
-    "GET /api/v1/audit": {
-      call: (api, { tenant }) => api.GET("/api/v1/audit", { params: { query: { ...tenant, from: 1, limit: 10 } } }),
-    },
-    "GET /api/v1/admin/overview": {
-      call: (api, { tenant }) => api.GET("/api/v1/admin/overview", { params: { query: tenant } }),
-    },
-    "GET /api/v1/admin/tenants": {
-      call: (api, { tenant }) => api.GET("/api/v1/admin/tenants", { params: { query: tenant } }),
-    },
-    "GET /api/v1/admin/stores": {
-      call: (api, { tenant }) => api.GET("/api/v1/admin/stores", { params: { query: tenant } }),
-    },
-    "GET /api/v1/admin/agents": {
-      call: (api, { tenant }) => api.GET("/api/v1/admin/agents", { params: { query: tenant } }),
-    },
-    "GET /api/v1/admin/batches": {
-      call: (api, { tenant }) => api.GET("/api/v1/admin/batches", { params: { query: tenant } }),
-    },
   };
 }
