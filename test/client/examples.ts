@@ -267,7 +267,7 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     call: (api, { tenant }) => api.GET("/api/v1/admin/overview", { params: { query: tenant } }),
   },
   "GET /api/v1/admin/tenants": {
-    call: (api, { tenant }) => api.GET("/api/v1/admin/tenants", { params: { query: tenant } }),
+    call: (api) => api.GET("/api/v1/admin/tenants", { params: { query: { limit: 10 } } }),
   },
   "GET /api/v1/admin/stores": {
     call: (api, { tenant }) => api.GET("/api/v1/admin/stores", { params: { query: tenant } }),
