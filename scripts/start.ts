@@ -21,6 +21,7 @@ Serves the sequencer on this machine until Ctrl-C.
   DATABASE_URL  PostgreSQL database of the mirror, also from .dev.vars; one is made and served when not set
   L2_RPC_URL    node of the chain that batches are anchored on, with L2_CHAIN_ID, SET_REGISTRY_ADDRESS and
                 SEQUENCER_PRIVATE_KEY, also from .dev.vars; a chain for tests is started when none is set
+  LOG_LEVEL     what is logged: error, warn, info (a line for each request) or debug; warn when not set
 
 Data is kept in .data/, secrets in .dev.vars; both are made when they are not there.
 `;
@@ -40,7 +41,9 @@ async function main(): Promise<void> {
   const host = process.env["HOST"] || "127.0.0.1";
   const port = await choosePort(process.env["PORT"], host);
   const { DATABASE_URL, ...fromFile } = localVariables();
-  const { others: variables } = partVariables(fromFile);
+  const { others } = partVariables(fromFile);
+  const { LOG_LEVEL } = given(process.env);
+  const variables: Variables = { ...others, ...(LOG_LEVEL === undefined ? {} : { LOG_LEVEL }) };
   const { anchor: anchorVariables } = partVariables({ ...fromFile, ...given(process.env) });
   await requireUsable(variables, anchorVariables);
   const databaseUrl = process.env["DATABASE_URL"] || DATABASE_URL || undefined;
