@@ -11,7 +11,16 @@ const MAX_GZIP_KB = 400;
 
 /** Each Worker's script, and what it is bound to. */
 const WORKERS = [
-  ["deploy", ["env.STREAMS (StreamSequencer)", "env.TENANTS (TenantRegistry)", "env.POSTGRES ("]],
+  [
+    "deploy",
+    [
+      "env.STREAMS (StreamSequencer)",
+      "env.TENANTS (TenantRegistry)",
+      "env.LIMITS (RateLimiter)",
+      "env.METRICS (Metrics)",
+      "env.POSTGRES (",
+    ],
+  ],
   ["deploy:anchor", ["env.STREAMS (StreamSequencer, defined in stateset-sequencer)", "env.POSTGRES ("]],
 ] as const;
 

@@ -3,6 +3,7 @@ import { createPublicClient, createTestClient, type Hex, http, type PublicClient
 import { stateSetAnchorAbi } from "../../../contracts/abi.ts";
 import { DEV_ACCOUNTS, startAnvil } from "../../../scripts/lib/anvil.ts";
 import { deployAnchor } from "../../../scripts/lib/deploy-anchor.ts";
+import type { Variables } from "../../../scripts/lib/local-server.ts";
 import { type OwnDatabase, ownDatabase } from "../../support/own-database.ts";
 import { bundleFile, type ServerProcess, startServer, tempDir } from "./processes.ts";
 
@@ -31,8 +32,11 @@ const BLOCK_MS = 50;
 /** Batches are sealed when a test asks for it, and not by themselves. */
 const NO_SEALING = { SEAL_MAX_AGE_MS: "3600000" };
 
-/** @param postgresUrl of any database on the server */
-export async function startAnchoredServer(postgresUrl: string): Promise<AnchoredServer> {
+/**
+ * @param postgresUrl of any database on the server
+ * @param variables of the Worker that serves the API
+ */
+export async function startAnchoredServer(postgresUrl: string, variables: Variables = {}): Promise<AnchoredServer> {
   const [anvil, database, bundle, anchorBundle] = await Promise.all([
     startAnvil(),
     ownDatabase(postgresUrl),
@@ -44,7 +48,7 @@ export async function startAnchoredServer(postgresUrl: string): Promise<Anchored
   const transport = http(anvil.url);
   const node = createTestClient({ mode: "anvil", transport });
   const dataDirectory = tempDir();
-  const variables = {
+  const anchorVariables = {
     L2_RPC_URL: anvil.url,
     L2_CHAIN_ID: String(anvil.chainId),
     SET_REGISTRY_ADDRESS: address,
@@ -53,9 +57,9 @@ export async function startAnchoredServer(postgresUrl: string): Promise<Anchored
   };
   const start = (): Promise<ServerProcess> =>
     startServer(bundle, dataDirectory, {
-      variables: NO_SEALING,
+      variables: { ...NO_SEALING, ...variables },
       databaseUrl: database.url,
-      anchor: { bundle: anchorBundle, variables },
+      anchor: { bundle: anchorBundle, variables: anchorVariables },
     });
   let server = await start();
 
