@@ -23,7 +23,11 @@ export default defineConfig({
         plugins: [
           cloudflareTest(({ inject }) => ({
             wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: TEST_SECRETS, hyperdrives: { POSTGRES: inject("postgresUrl") } },
+            // Many tests provoke what is logged.
+            miniflare: {
+              bindings: { ...TEST_SECRETS, LOG_LEVEL: "error" },
+              hyperdrives: { POSTGRES: inject("postgresUrl") },
+            },
           })),
         ],
         test: {

@@ -23,6 +23,7 @@ Serves the sequencer on this machine until Ctrl-C.
   DATABASE_URL  PostgreSQL database of the mirror, also from .dev.vars; one is made and served when not set
   L2_RPC_URL    node of the chain that batches are anchored on, with L2_CHAIN_ID, SET_REGISTRY_ADDRESS and
                 SEQUENCER_PRIVATE_KEY, also from .dev.vars; a chain for tests is started when none is set
+  LOG_LEVEL     what is logged: error, warn, info (a line for each request) or debug; warn when not set
 
 Every other variable of docs/configuration.md may be set too, in the environment or .dev.vars.
 Data is kept in .data/, secrets in .dev.vars; both are made when they are not there.

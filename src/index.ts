@@ -1,6 +1,7 @@
 import { createApp } from "./http/app.ts";
 
 export { RateLimiter } from "./limits/rate-limiter.ts";
+export { Metrics } from "./observe/metrics-object.ts";
 export { StreamSequencer } from "./stream/stream-sequencer.ts";
 export { TenantRegistry } from "./tenant/tenant-registry.ts";
 

@@ -3,6 +3,7 @@ import { type Network, parseNetwork } from "./access/networks.ts";
 import { payloadVariables } from "./at-rest/payload-variables.ts";
 import { bytesField, timeField } from "./fields.ts";
 import { SCHEMA_MODES, schemaModeOf } from "./ingest/schema-mode.ts";
+import { observeVariables } from "./observe/variables.ts";
 import { MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
 
 /** Most events of one batch: whoever mirrors or restores it holds all of it in memory. */
@@ -193,6 +194,7 @@ export const variables = z.object({
     "Refuses new events of version 1, whose signature does not cover the command and the base version",
   ),
   REQUIRE_PROOF_OF_POSSESSION: flag(false).describe("Demands proof of possession when a signing key is registered"),
+  ...observeVariables,
 });
 
 /** The settings are wrong: the server cannot serve. The message names each variable and what was expected of it. */

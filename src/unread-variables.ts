@@ -61,8 +61,8 @@ const GROUPS: readonly (readonly [names: string, instead: string])[] = [
   ["ANCHOR_BATCH_THRESHOLD", "a run sends what is sealed, up to `ANCHOR_MAX_BATCHES` in a transaction"],
   ["ANCHOR_FINALITY_POLL_SECS ANCHOR_RECONCILE_SECS", "every run of the anchoring Worker follows up what was sent"],
   [
-    "RUST_LOG LOG_LEVEL LOG_FORMAT LOG_JSON LOG_CONSOLE",
-    "Workers Logs: `[observability]` in `wrangler.toml`, and `wrangler tail`",
+    "LOG_FORMAT LOG_JSON LOG_CONSOLE",
+    "every line of the log is JSON, for Workers Logs (`[observability]` in `wrangler.toml`) and `wrangler tail`",
   ],
   [
     "OTEL_EXPORTER_OTLP_ENDPOINT OTEL_SERVICE_NAME OTEL_SERVICE_VERSION OTEL_SAMPLE_RATE",

@@ -13,8 +13,8 @@ const BLOCK_MS = 500;
 const LAST_RUN_MS = 2_000;
 /** How long a problem waits to be said. */
 const PATIENCE_MS = 250;
-/** How the anchoring Worker's messages begin. */
-const PREFIX = "anchoring: ";
+/** What the anchoring Worker's lines say of a run. */
+const MESSAGE = "a run of the anchoring met a problem";
 
 export interface LocalAnchoring {
   /** Ends it before the server and the database are stopped. */
@@ -28,16 +28,17 @@ export class ProblemLog {
 
   /** Whether a message of the Workers is to be shown. */
   readonly isNew = (message: string): boolean => {
-    if (!message.startsWith(PREFIX)) return true;
-    const isNew = !this.#before.has(message) && !this.#now.has(message);
-    this.#now.add(message);
+    const problem = problemOf(message);
+    if (problem === undefined) return true;
+    const isNew = !this.#before.has(problem) && !this.#now.has(problem);
+    this.#now.add(problem);
     return isNew;
   };
 
   /** Says a problem that no message of the Workers tells of. */
   say(problem: string): void {
-    const message = PREFIX + problem;
-    if (this.isNew(message)) process.stderr.write(`${message}\n`);
+    const line = JSON.stringify({ level: "error", message: MESSAGE, time: new Date().toISOString(), error: problem });
+    if (this.isNew(line)) process.stderr.write(`${line}\n`);
   }
 
   /** What the last run did not say is new when a later one does. */
@@ -45,6 +46,13 @@ export class ProblemLog {
     this.#before = this.#now;
     this.#now = new Set();
   }
+}
+
+/** What a line of a log says that a run met; undefined when it says something else. */
+function problemOf(line: string): string | undefined {
+  if (!line.includes(MESSAGE)) return undefined;
+  const { error } = JSON.parse(line) as { readonly error?: string };
+  return error;
 }
 
 /** Fires the anchoring Worker's Cron Trigger every few seconds, and adds blocks while something waits for them. */

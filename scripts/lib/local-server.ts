@@ -6,6 +6,9 @@ import { WORKER_CONFIGS } from "./bundle-worker.ts";
 const NAME = "stateset-sequencer";
 const ANCHOR_NAME = "stateset-anchor";
 
+/** Of what is served on this machine, where nobody wants to read a line for each request. */
+const QUIET = { LOG_LEVEL: "warn" };
+
 const WARNING_DELAY_MS = 250;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -21,6 +24,8 @@ export interface AnchorWorker {
 export interface LocalServer {
   /** Where it serves, without a slash at the end. */
   readonly url: string;
+  /** The same of each of its edges. */
+  readonly edgeUrls: readonly string[];
   /** Fires the anchoring Worker's Cron Trigger, and returns when its run has ended. @throws Error when the run fails */
   readonly runCron: () => Promise<void>;
   /** Stops it and everything it started. */
@@ -42,6 +47,8 @@ export async function startWorker(options: {
   /** Of the mirror's database. Absent: the Worker has none. */
   readonly databaseUrl?: string;
   readonly anchor?: AnchorWorker;
+  /** How many more of the Worker there are, each with an isolate and a port of its own; all have the same objects. */
+  readonly edges?: number;
   /** Which of the Workers' messages are shown. Absent: all. */
   readonly shows?: (message: string) => boolean;
   /** Whether the caller stops the server on signals. Absent: on the first one, the program ends at once. */
@@ -52,6 +59,13 @@ export async function startWorker(options: {
   const { workerOptions } = unstable_getMiniflareWorkerOptions(WORKER_CONFIGS.sequencer);
   const { databaseUrl, anchor, shows } = options;
   const hyperdrives = databaseUrl === undefined ? {} : { POSTGRES: databaseUrl };
+  const worker = {
+    ...workerOptions,
+    bindings: { ...QUIET, ...options.variables },
+    hyperdrives,
+    modules: [{ type: "ESModule" as const, path: "index.js", contents: options.bundle }],
+  };
+  const edgeNames = Array.from({ length: options.edges ?? 0 }, (_, index) => `edge-${index}`);
   let isStopping = false;
   const removeSignalHandlers = options.isStoppedOnSignals === true ? watchSignalHandlers() : () => undefined;
   const miniflare = new Miniflare(
@@ -64,27 +78,32 @@ export async function startWorker(options: {
       resourcePersistencePath: options.dataDirectory,
       workers: [
         {
-          ...workerOptions,
+          ...worker,
           name: NAME,
           // The Worker's own socket. The one in front of it is another Worker, made for features that are not used here,
           // and takes a quarter of the time of a small request.
           unsafeDirectSockets: [{ host: options.host ?? "127.0.0.1", port: options.port }],
-          bindings: { ...options.variables },
-          hyperdrives,
           ...(anchor === undefined
             ? {}
             : { serviceBindings: { ANCHOR: { name: ANCHOR_NAME, entrypoint: "AnchorService" } } }),
-          modules: [{ type: "ESModule", path: "index.js", contents: options.bundle }],
         },
-        ...(anchor === undefined ? [] : [anchorOptions(anchor, hyperdrives)]),
+        ...edgeNames.map((name) => ({
+          ...worker,
+          name,
+          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+          durableObjects: objectsOf(NAME, workerOptions),
+        })),
+        ...(anchor === undefined ? [] : [anchorOptions(anchor, hyperdrives, options.variables)]),
       ],
     }),
   );
   removeSignalHandlers();
   await miniflare.ready;
-  const url = await miniflare.unsafeGetDirectURL(NAME);
+  const urls = await Promise.all([NAME, ...edgeNames].map((name) => miniflare.unsafeGetDirectURL(name)));
+  const [url = "", ...edgeUrls] = urls.map(({ origin }) => origin);
   return {
-    url: url.origin,
+    url,
+    edgeUrls,
     runCron: async () => {
       const { outcome } = await (await miniflare.getWorker(ANCHOR_NAME)).scheduled();
       if (outcome !== "ok") throw new Error(`the run of the anchoring Worker ended with ${outcome}`);
@@ -96,12 +115,24 @@ export async function startWorker(options: {
   };
 }
 
-function anchorOptions({ bundle, variables }: AnchorWorker, hyperdrives: Readonly<Record<string, string>>) {
+/** The objects of a Worker's options, as another Worker is bound to them. */
+function objectsOf(scriptName: string, options: object): Record<string, { className: string; scriptName: string }> {
+  const { durableObjects } = options as { readonly durableObjects: Readonly<Record<string, { className: string }>> };
+  const bindings = Object.entries(durableObjects);
+  return Object.fromEntries(bindings.map(([name, { className }]) => [name, { className, scriptName }]));
+}
+
+function anchorOptions(
+  { bundle, variables }: AnchorWorker,
+  hyperdrives: Readonly<Record<string, string>>,
+  { LOG_LEVEL }: Variables,
+) {
+  const level = LOG_LEVEL === undefined ? {} : { LOG_LEVEL };
   const { workerOptions } = unstable_getMiniflareWorkerOptions(WORKER_CONFIGS.anchor);
   return {
     ...workerOptions,
     name: ANCHOR_NAME,
-    bindings: { ...variables },
+    bindings: { ...QUIET, ...level, ...variables },
     hyperdrives: { ...hyperdrives },
     modules: [{ type: "ESModule" as const, path: "index.js", contents: bundle }],
   };

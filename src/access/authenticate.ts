@@ -1,5 +1,6 @@
 import type { Config } from "../config.ts";
 import { ERROR_CODES, RequestError } from "../errors.ts";
+import { inSpan } from "../observe/spans.ts";
 import type { ApiKeyRecord } from "../tenant/messages.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
@@ -19,7 +20,11 @@ const unknown = new ExpiringCache<true>(1_000);
  * @throws RequestError AUTH_REQUIRED, INVALID_API_KEY, INVALID_TOKEN or TOKEN_EXPIRED; SERVICE_UNAVAILABLE when it cannot be
  * found out
  */
-export async function authenticate(headers: Headers, env: Env, config: Config): Promise<Principal> {
+export function authenticate(headers: Headers, env: Env, config: Config): Promise<Principal> {
+  return inSpan("authenticate", {}, () => principalOf(headers, env, config));
+}
+
+async function principalOf(headers: Headers, env: Env, config: Config): Promise<Principal> {
   try {
     const credential = credentialOf(headers);
     return await (credential.kind === "jwt"

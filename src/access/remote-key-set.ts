@@ -1,4 +1,5 @@
 import { unavailable } from "../errors.ts";
+import { log } from "../observe/log.ts";
 import { type KeySet, readKeySet, type VerificationKey } from "./key-set.ts";
 
 /** How long a set counts before it is asked for again: how fast a key that the issuer removed stops working. */
@@ -62,7 +63,7 @@ export class RemoteKeySet {
       await this.#loading;
       this.#nextLoadAt = startedAt + COOLDOWN_MS;
     } catch (error) {
-      console.error(`fetching the key set of JWT_JWKS_URL failed: ${String(error)}`);
+      log.error("fetching the key set of JWT_JWKS_URL failed", { error: String(error) });
     }
     this.#loading = null;
   }

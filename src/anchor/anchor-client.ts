@@ -1,3 +1,5 @@
+import { log } from "../observe/log.ts";
+import { inSpan } from "../observe/spans.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import type { AnchorNowResult, AnchorService, AnchorSetup, ChainAnswer, ExpectedBatch, NotNow } from "./messages.ts";
 
@@ -41,9 +43,9 @@ async function ask<T>(
 ): Promise<T | Unreachable> {
   if (service === undefined) return withoutIt;
   try {
-    return await question(service);
+    return await inSpan("anchor", {}, () => question(service));
   } catch (error) {
-    console.error(`asking the anchoring Worker failed: ${String(error)}`);
+    log.error("asking the anchoring Worker failed", { error: String(error) });
     return { kind: "unavailable", message: "The anchoring Worker cannot be reached" };
   }
 }

@@ -7,6 +7,7 @@ import { postgresProblem } from "../mirror/postgres.ts";
 import { readRecentBatches } from "../mirror/recent-batches.ts";
 import { readStores } from "../mirror/store-numbers.ts";
 import { readOverview, readTenants } from "../mirror/tenant-numbers.ts";
+import { log } from "../observe/log.ts";
 import { uuidField } from "../ves/index.ts";
 import {
   agentJson,
@@ -142,7 +143,7 @@ async function fromPostgres<Answer>(c: AppContext, read: (hyperdrive: Hyperdrive
   try {
     return await read(hyperdrive);
   } catch (error) {
-    console.error(`reading the administrators' numbers from Postgres failed: ${String(error)}`);
+    log.error("reading the administrators' numbers from Postgres failed", { error: String(error) });
     throw unavailable(`${postgresProblem(error)}, and all that is counted is counted there: repeat the request`);
   }
 }

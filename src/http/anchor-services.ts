@@ -12,6 +12,7 @@ import {
 } from "../mirror/anchor-claims.ts";
 import { type PendingCommitment, readPendingCommitments } from "../mirror/pending-commitments.ts";
 import { postgresProblem } from "../mirror/postgres.ts";
+import { log } from "../observe/log.ts";
 import type { AnchorNote } from "../stream/messages.ts";
 import { streamStub } from "../stream/stream-client.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
@@ -188,7 +189,12 @@ async function tell(c: AppContext, stream: StreamRef, note: AnchorNote): Promise
     await streamStub(c.env, stream).noteAnchors([note]);
     await markTold(c.env.POSTGRES, note);
   } catch (error) {
-    console.error(`telling the stream of batch ${note.batchId} that it is anchored failed: ${String(error)}`);
+    log.error("telling a stream that its batch is anchored failed", {
+      tenant_id: stream.tenantId,
+      store_id: stream.storeId,
+      batch_id: note.batchId,
+      error: String(error),
+    });
   }
 }
 
@@ -202,7 +208,7 @@ async function inPostgres<T>(c: AppContext, work: (hyperdrive: Hyperdrive) => Pr
   try {
     return await work(hyperdrive);
   } catch (error) {
-    console.error(`asking Postgres for what is anchored failed: ${String(error)}`);
+    log.error("asking Postgres for what is anchored failed", { error: String(error) });
     throw unavailable(`${postgresProblem(error)}: repeat the request`);
   }
 }

@@ -3,6 +3,7 @@ import { type Principal, requireFlag } from "../access/principal.ts";
 import { anchorSetup } from "../anchor/anchor-client.ts";
 import { unavailable } from "../errors.ts";
 import { readAnchorCounts, readAnchorRuns } from "../mirror/anchor-progress.ts";
+import { log } from "../observe/log.ts";
 import { setupMessage } from "./anchor-json.ts";
 import { endpoint } from "./endpoint.ts";
 import { timeOrNull, timeText } from "./schemas.ts";
@@ -81,7 +82,7 @@ async function orNull<T>(question: Promise<T>): Promise<T | null> {
   try {
     return await question;
   } catch (error) {
-    console.error(`reading how anchoring goes from Postgres failed: ${String(error)}`);
+    log.error("reading how anchoring goes from Postgres failed", { error: String(error) });
     return null;
   }
 }

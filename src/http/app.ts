@@ -27,9 +27,11 @@ import { legacyCommitmentEndpoints } from "./legacy-commitments.ts";
 import { legacyProofEndpoints } from "./legacy-proofs.ts";
 import { legacyStreamEndpoints } from "./legacy-streams.ts";
 import { metricsEndpoints } from "./metrics.ts";
+import { observeRequests } from "./observe-requests.ts";
 import { openApiDocument } from "./openapi.ts";
 import { policyEndpoints } from "./policies.ts";
 import { proofEndpoints } from "./proofs.ts";
+import { readyEndpoints } from "./ready.ts";
 import { reencryptEndpoints } from "./reencrypt.ts";
 import { restoreEndpoints } from "./restore.ts";
 import { schemaEndpoints } from "./event-schemas.ts";
@@ -55,6 +57,7 @@ export const endpoints: readonly Endpoint[] = [
   ...auditEndpoints,
   ...cursorEndpoints,
   ...sequencerEndpoints,
+  ...readyEndpoints,
   ...restoreEndpoints,
   ...reencryptEndpoints,
   ...healthEndpoints,
@@ -83,6 +86,7 @@ export function createApp(): Hono<AppEnv> {
     c.res.headers.set("x-frame-options", "DENY");
     if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
   });
+  app.use(observeRequests);
   app.use(async (c, next) => {
     c.set("config", await configOf(c.env));
     await next();
@@ -92,8 +96,12 @@ export function createApp(): Hono<AppEnv> {
   mount(app, endpoints);
 
   const document = openApiDocument(endpoints);
-  app.get("/openapi.json", (c) => c.json(document));
+  app.get("/openapi.json", (c) => {
+    c.set("route", "/openapi.json");
+    return c.json(document);
+  });
   app.get("/docs", (c) => {
+    c.set("route", "/docs");
     c.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
     return c.html(docsPage(document));
   });

@@ -3,6 +3,7 @@ import { addressText } from "../access/networks.ts";
 import type { Principal } from "../access/principal.ts";
 import type { AuditAct, AuditContext } from "../audit/entry.ts";
 import { unavailable } from "../errors.ts";
+import { log } from "../observe/log.ts";
 import { hashPrefix } from "../tenant/hash-prefix.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import type { AppContext } from "./context.ts";
@@ -35,7 +36,11 @@ export async function recordBefore(c: AppContext, tenantId: string, act: AuditAc
   try {
     await registryStub(c.env, tenantId).recordAct(act, auditContext(c));
   } catch (error) {
-    console.error(`entering ${act.action} in the audit log of tenant ${tenantId} failed: ${String(error)}`);
+    log.error("entering an act in the audit log failed", {
+      action: act.action,
+      tenant_id: tenantId,
+      error: String(error),
+    });
     throw unavailable("The audit log cannot be written, and nothing was done: repeat the request");
   }
 }

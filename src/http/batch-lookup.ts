@@ -4,6 +4,7 @@ import { type Permission, type Principal, requirePermission, requireFlag } from 
 import { RequestError, unavailable } from "../errors.ts";
 import { findStreamOfBatch } from "../mirror/batch-index.ts";
 import { postgresProblem } from "../mirror/postgres.ts";
+import { log } from "../observe/log.ts";
 import type { StreamRef } from "../stream/stream-ref.ts";
 import { uuidField } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";
@@ -91,7 +92,7 @@ async function lookUp(
   try {
     return await findStreamOfBatch(hyperdrive, batchId, tenantId);
   } catch (error) {
-    console.error(`looking up the stream of batch ${batchId} in Postgres failed: ${String(error)}`);
+    log.error("looking up the stream of a batch in Postgres failed", { batch_id: batchId, error: String(error) });
     const problem = `${postgresProblem(error)}, and batches are looked up there`;
     throw unavailable(`${problem}: repeat the request, or name tenant_id and store_id`);
   }

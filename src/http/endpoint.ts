@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { authenticate } from "../access/authenticate.ts";
 import type { Config } from "../config.ts";
 import { RequestError } from "../errors.ts";
-import type { AppContext, AppEnv } from "./context.ts";
+import type { AppContext, AppEnv, Subject } from "./context.ts";
 import { checkUrlEncoding, parseBody, parseParameters, readJsonBody } from "./request-input.ts";
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -67,6 +67,7 @@ export function mount(app: Hono<AppEnv>, endpoints: readonly Endpoint[]): void {
     const methods = routes.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ");
     app.all(honoPath(path), async (c) => {
+      c.set("route", path);
       // Which methods a path has is told to those who may use it.
       if (!routes.some(({ isPublic }) => isPublic)) await authenticate(c.req.raw.headers, c.env, c.get("config"));
       throw new RequestError("METHOD_NOT_ALLOWED", `${c.req.method} is not served here, only ${allow}`, {
@@ -77,6 +78,7 @@ export function mount(app: Hono<AppEnv>, endpoints: readonly Endpoint[]): void {
 }
 
 async function serve(c: AppContext, route: Endpoint): Promise<Response> {
+  c.set("route", route.path);
   if (route.successor !== undefined) {
     c.header("deprecation", "true");
     c.header("sunset", SUNSET);
@@ -95,8 +97,18 @@ async function serve(c: AppContext, route: Endpoint): Promise<Response> {
     route.inspectBody?.(json, c.get("config"));
     body = parseBody(route.body, json);
   }
+  c.set("subject", { ...subjectOf(query), ...subjectOf(body) });
   const answer = await route.handle(c, { params, query, body });
   return answer instanceof Response ? answer : c.json(answer as object);
+}
+
+/** The tenant and the store that parameters name, in the two ways in which requests write them. */
+function subjectOf(given: unknown): Subject {
+  const { tenant_id, store_id, tenantId = tenant_id, storeId = store_id } = (given ?? {}) as Record<string, unknown>;
+  return {
+    ...(typeof tenantId === "string" ? { tenantId } : {}),
+    ...(typeof storeId === "string" ? { storeId } : {}),
+  };
 }
 
 function honoPath(path: string): string {

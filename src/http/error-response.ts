@@ -1,3 +1,4 @@
+import { failure, log } from "../observe/log.ts";
 import { ConfigError } from "../settings.ts";
 import { ERROR_CODES, RequestError, unavailable } from "../errors.ts";
 import type { AppContext } from "./context.ts";
@@ -38,10 +39,10 @@ interface ObjectError {
 function asRequestError(error: unknown): RequestError {
   if (error instanceof RequestError) return error;
   if (error instanceof ConfigError) {
-    console.error(error.message);
+    log.error(error.message);
     return new RequestError("SERVICE_UNAVAILABLE", "The server's configuration is wrong; its log says how");
   }
-  console.error("unexpected error", error);
+  log.error("unexpected error", failure(error));
   const { retryable, overloaded, durableObjectReset } = (error ?? {}) as ObjectError;
   if (retryable || overloaded || durableObjectReset) {
     return unavailable("The object that holds the data could not be reached: repeat the request");

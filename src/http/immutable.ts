@@ -1,3 +1,4 @@
+import { log } from "../observe/log.ts";
 import { sha256, toHex, utf8 } from "../ves/index.ts";
 import { VERSION } from "../version.ts";
 import type { AppContext } from "./context.ts";
@@ -67,7 +68,7 @@ async function keep(url: string, body: string): Promise<void> {
   try {
     await caches.default.put(url, new Response(body, { headers }));
   } catch (error) {
-    console.error("an immutable answer could not be kept at the edge", error);
+    log.error("an immutable answer could not be kept at the edge", { error: String(error) });
   }
 }
 

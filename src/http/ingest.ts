@@ -5,6 +5,7 @@ import { issueReceipt } from "../ingest/receipt.ts";
 import { requireStrictForms } from "../ingest/strict-forms.ts";
 import { requireSignatures, type Submission, submissionOf, submissionSchema } from "../ingest/submission.ts";
 import { tally } from "../ingest/tally.ts";
+import { recorder } from "../observe/recorder.ts";
 import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
 import { plainReceiptJson, plainReceiptResponse, receiptJson, receiptResponse } from "./receipt-json.ts";
@@ -92,6 +93,8 @@ export const ingestEndpoints = [
 ];
 
 async function answer(c: AppContext, submission: Submission): Promise<z.output<typeof ingestResponse>> {
+  const startedAt = Date.now();
+  c.set("subject", submission.stream);
   const { events, head: headSequence } = await ingest(
     submission,
     c.env,
@@ -101,6 +104,7 @@ async function answer(c: AppContext, submission: Submission): Promise<z.output<t
   const counts = tally(events.map(({ event, outcome }) => ({ vesVersion: event.envelope.ves_version, outcome })));
   const rejections = rejectionsOf(events);
   const receipts = await receiptsOf(events, submission, c);
+  recorder.observeSince("sequencer_ingest_latency_seconds", {}, startedAt);
   return {
     batchId: crypto.randomUUID(),
     eventsAccepted: counts.accepted,

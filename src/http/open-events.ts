@@ -1,5 +1,6 @@
 import { openPayload, type PayloadProblem, payloadProblemText } from "../at-rest/open-payload.ts";
 import { unreadable } from "../errors.ts";
+import { log } from "../observe/log.ts";
 import { withContent } from "../stream/event-row.ts";
 import type { SequencedEvent, StoredEvent } from "../stream/messages.ts";
 import type { AppContext } from "./context.ts";
@@ -36,8 +37,12 @@ async function openOne(
 }
 
 function unreadableEvent({ envelope, sequenceNumber }: StoredEvent, problem: PayloadProblem) {
-  const name = `event ${sequenceNumber} of stream ${envelope.tenant_id}/${envelope.store_id}`;
-  console.error(`${name} cannot be read: ${payloadProblemText(problem)}`);
+  log.error("an event's payload cannot be read", {
+    tenant_id: envelope.tenant_id,
+    store_id: envelope.store_id,
+    sequence_number: sequenceNumber,
+    error: payloadProblemText(problem),
+  });
   return unreadable(
     `The payload of event ${sequenceNumber} cannot be decrypted; the server's log says why`,
     sequenceNumber,

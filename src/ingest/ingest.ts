@@ -1,11 +1,15 @@
 import type { Config } from "../config.ts";
 import { frozen, RequestError, unavailable } from "../errors.ts";
+import { currentWork } from "../observe/current-work.ts";
+import { log } from "../observe/log.ts";
+import { currentTrace, inSpan } from "../observe/spans.ts";
 import type { AppendResult, CheckedEvent, EventOutcome } from "../stream/messages.ts";
 import { locationHint, streamStub } from "../stream/stream-client.ts";
 import { ensureStore } from "../tenant/agent-directory.ts";
 import type { CheckSnapshot } from "../tenant/messages.ts";
 import { cachedBasis, type CheckBasis, loadBasis } from "./check-basis.ts";
 import { checkEvent } from "./check-event.ts";
+import { countIngested, countReceived } from "./count-events.ts";
 import { eventTypesToCheck, SchemaGate, type SchemaWarning } from "./schema-gate.ts";
 import { storableEvents } from "./storable-events.ts";
 import type { Submission } from "./submission.ts";
@@ -34,7 +38,9 @@ export async function ingest(
   const { stream, agentId } = submission;
   const eventTypes = eventTypesToCheck(submission.events, config.schemaMode);
   const subject = { tenantId: stream.tenantId, agentId, eventTypes };
-  const check = (on: CheckBasis): Promise<Checked> => checkAll(submission, on, config);
+  const check = (on: CheckBasis): Promise<Checked> =>
+    inSpan("verify", { "sequencer.events": submission.events.length }, () => checkAll(submission, on, config));
+  countReceived(submission.events.length);
 
   let basis = cachedBasis(subject);
   let { events, warnings } = basis === undefined ? NOTHING_CHECKED : await check(basis);
@@ -60,6 +66,7 @@ export async function ingest(
     if (result.kind === "appended") {
       const outcomes = result.outcomes;
       const ingested = { head: result.head, events: events.flatMap((event, i) => pair(event, outcomes[i])) };
+      countIngested(ingested.events, warnings.length);
       logWarnings(warnings, ingested, submission);
       return ingested;
     }
@@ -132,8 +139,13 @@ function logWarnings(warnings: readonly SchemaWarning[], { events }: Ingested, {
   );
   const told = warnings.filter(({ eventId }) => accepted.has(eventId));
   if (told.length === 0) return;
-  const line = { warning: "schema_validation", ...stream, agentId, events: told.length };
-  console.error(JSON.stringify({ ...line, first: told.slice(0, LOGGED_WARNINGS) }));
+  log.warn("events do not match their schemas", {
+    tenant_id: stream.tenantId,
+    store_id: stream.storeId,
+    agent_id: agentId,
+    events: told.length,
+    first: told.slice(0, LOGGED_WARNINGS),
+  });
 }
 
 async function append(
@@ -143,10 +155,19 @@ async function append(
   request: Parameters<ReturnType<typeof streamStub>["append"]>[0],
 ): Promise<AppendResult> {
   try {
-    return await streamStub(env, stream, locationHint(cf)).append(request);
+    return await inSpan("append", { "sequencer.events": request.events.length }, () =>
+      streamStub(env, stream, locationHint(cf)).append({
+        ...request,
+        work: { requestId: currentWork()?.requestId, trace: currentTrace() },
+      }),
+    );
   } catch (error) {
     // The object may have stored the events before it was lost. Repeating tells: what was stored answers as a replay.
-    console.error("append did not answer", error);
+    log.error("append did not answer", {
+      tenant_id: stream.tenantId,
+      store_id: stream.storeId,
+      error: String(error),
+    });
     throw unavailable("The stream did not answer and may or may not have stored the events: repeat the same request");
   }
 }

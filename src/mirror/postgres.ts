@@ -1,4 +1,6 @@
 import { Client } from "pg";
+import { recorder } from "../observe/recorder.ts";
+import { inSpan } from "../observe/spans.ts";
 
 /** A connection to Postgres, for one piece of work: whoever opens it ends it. */
 export type Connection = Pick<Client, "query">;
@@ -22,8 +24,23 @@ export async function withPostgres<T>(
   work: (connection: Connection) => Promise<T>,
   timeoutMs: number = QUERY_TIMEOUT_MS,
 ): Promise<T> {
+  return inSpan("postgres", {}, async () => {
+    try {
+      return await connected(hyperdrive, work, timeoutMs);
+    } catch (error) {
+      recorder.count("sequencer_errors_database", {});
+      throw error;
+    }
+  });
+}
+
+async function connected<T>(
+  { connectionString }: Pick<Hyperdrive, "connectionString">,
+  work: (connection: Connection) => Promise<T>,
+  timeoutMs: number,
+): Promise<T> {
   const client = new Client({
-    connectionString: hyperdrive.connectionString,
+    connectionString,
     connectionTimeoutMillis: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
     query_timeout: timeoutMs,
   });

@@ -14,9 +14,10 @@ export class Alarm {
     this.#storage = storage;
   }
 
-  /** Finds out what an earlier instance has set it for. To be awaited before it is set. */
-  async resume(): Promise<void> {
+  /** Finds out what an earlier instance has set it for, or null. To be awaited before it is set. */
+  async resume(): Promise<number | null> {
     this.#at = await this.#storage.getAlarm();
+    return this.#at;
   }
 
   /** A fired alarm is used up. */

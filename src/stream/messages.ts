@@ -1,5 +1,6 @@
 import type { PayloadProblem } from "../at-rest/open-payload.ts";
 import type { StoredPayload } from "../at-rest/stored-payload.ts";
+import type { TraceContext } from "../observe/trace-context.ts";
 import type { Envelope } from "../ves/index.ts";
 
 /**
@@ -44,6 +45,8 @@ export interface AppendRequest {
    * since it may have been lost; only one that is new may begin while Postgres does not answer.
    */
   readonly isNewStore: boolean;
+  /** What the append is part of, for logs and traces. */
+  readonly work?: { readonly requestId?: string | undefined; readonly trace?: TraceContext | undefined };
 }
 
 export type EventOutcome =

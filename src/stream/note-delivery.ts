@@ -1,5 +1,6 @@
 import { backoffMs } from "../mirror/backoff.ts";
 import { WATCHDOG_MS } from "../storage/alarm.ts";
+import { log, type LogMembers } from "../observe/log.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
 import type { StreamNote } from "../tenant/audit-messages.ts";
 import { deliverAuditNotes, hasAuditNotes } from "./audit-notes.ts";
@@ -7,14 +8,17 @@ import { deliverAuditNotes, hasAuditNotes } from "./audit-notes.ts";
 /** Delivers a stream's notes to its tenant's audit log, at least once each, from the stream's alarm. */
 export class NoteDelivery {
   readonly #store: SqlStore;
+  readonly #names: LogMembers;
   readonly #deliver: (notes: readonly StreamNote[]) => Promise<void>;
   /** Nothing is begun before this time. A new instance begins at once. */
   #notBefore = 0;
   #failures = 0;
   #isUnderWay = false;
 
-  constructor(store: SqlStore, deliver: (notes: readonly StreamNote[]) => Promise<void>) {
+  /** @param names what the log calls the stream */
+  constructor(store: SqlStore, names: LogMembers, deliver: (notes: readonly StreamNote[]) => Promise<void>) {
     this.#store = store;
+    this.#names = names;
     this.#deliver = deliver;
   }
 
@@ -38,7 +42,7 @@ export class NoteDelivery {
     } catch (error) {
       this.#failures++;
       this.#notBefore = Date.now() + backoffMs(this.#failures);
-      console.error(`telling the audit log that a stream froze or thawed failed: ${String(error)}`);
+      log.error("telling the audit log that a stream froze or thawed failed", { ...this.#names, error: String(error) });
     } finally {
       this.#isUnderWay = false;
     }

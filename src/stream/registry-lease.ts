@@ -1,3 +1,4 @@
+import { log } from "../observe/log.ts";
 import { LEASE_HONOURED_MS } from "../tenant/lease.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 
@@ -43,7 +44,7 @@ export class RegistryLease {
       const version = await Promise.race([registry.lease(), outOfPatience]);
       return version === null ? null : { version, honouredUntil };
     } catch (error) {
-      console.error("the tenant's registry did not answer", error);
+      log.error("the tenant's registry did not answer", { tenant_id: this.#tenantId, error: String(error) });
       return null;
     } finally {
       patience.abort();

@@ -1,3 +1,4 @@
+import { recorder } from "../observe/recorder.ts";
 import { MAX_BATCH_EVENTS, type SealLimits } from "../settings.ts";
 import { blob, integer, integerOrNull, type SqlStore } from "../storage/sql-store.ts";
 import { leafHasher, type LeafParts, type MerkleTree, merkleTree, stateRoot, ZERO_32 } from "../ves/index.ts";
@@ -106,6 +107,8 @@ function seal(store: SqlStore, stream: StreamRef, end: number, now: number, batc
     const { batch, tree } = buildBatch(stream, previous, events, now, batchId);
     if (batch.sequenceEnd !== end) throw new Error(`events are missing up to ${end}`);
     insertBatch(store, batch, packTree(tree));
+    recorder.count("sequencer_batches_sealed", {});
+    recorder.count("sequencer_events_sealed", {}, events.length);
     return batch;
   });
 }

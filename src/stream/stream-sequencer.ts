@@ -2,6 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import { streamMigrations } from "../../migrations/stream/index.ts";
 import { type PayloadKeyring, payloadKeyrings } from "../at-rest/payload-keyrings.ts";
 import { type Connection, postgresProblem, withPostgres } from "../mirror/postgres.ts";
+import { within } from "../observe/current-work.ts";
+import { failure, log } from "../observe/log.ts";
+import { reportLag, sendPieces } from "../observe/metrics-client.ts";
+import { recorder, type SendPiece } from "../observe/recorder.ts";
+import { observeAs } from "../observe/setup.ts";
+import { inTrace } from "../observe/spans.ts";
 import { readSettings, type SealLimits, sealLimits } from "../settings.ts";
 import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
@@ -68,6 +74,8 @@ interface Load {
 interface QueuedAppend {
   readonly request: AppendRequest;
   readonly load: Load;
+  /** When it arrived, in milliseconds since the epoch. */
+  readonly at: number;
   readonly settle: (result: AppendResult) => void;
 }
 
@@ -89,12 +97,17 @@ export class StreamSequencer extends DurableObject<Env> {
   readonly #upkeep: Upkeep;
   /** Null in a deployment without a mirror. */
   readonly #hyperdrive: Hyperdrive | null;
+  readonly #sendPiece: SendPiece;
+  /** Rows that were written and are not counted yet. */
+  #rowsWritten = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    observeAs(env);
+    this.#sendPiece = sendPieces(env);
     if (ctx.id.name === undefined) throw new Error("a stream's object is reached by its name");
     this.#stream = parseStreamObjectName(ctx.id.name);
-    this.#store = durableStore(ctx);
+    this.#store = durableStore(ctx, (rows) => (this.#rowsWritten += rows));
     this.#sealLimits = sealLimits(env as unknown as Record<string, unknown>);
     this.#hyperdrive = env.POSTGRES ?? null;
     this.#lease = new RegistryLease(env, this.#stream.tenantId);
@@ -105,6 +118,9 @@ export class StreamSequencer extends DurableObject<Env> {
       alarm: new Alarm(ctx.storage),
       hyperdrive: this.#hyperdrive,
       deliverNotes: (notes) => registryStub(env, this.#stream.tenantId).recordStreamNotes(this.#stream.storeId, notes),
+      sendReport: (lag) => reportLag(env, this.#stream, lag),
+      lifetime: ctx,
+      deliverNumbers: () => this.#deliverNumbers(),
     });
     if (isEmptyStore(this.#store)) return;
     migrate(this.#store, streamMigrations);
@@ -116,13 +132,21 @@ export class StreamSequencer extends DurableObject<Env> {
    * not be in the log then, and repeating it tells.
    */
   append(request: AppendRequest): Promise<AppendResult> {
+    const { requestId, trace } = request.work ?? {};
+    // Without a trace that the caller records there is nothing to add to.
+    if (trace === undefined) return this.#enqueue(request);
+    const options = { name: "append in the object", kind: "server", attributes: this.#names } as const;
+    return within({ requestId }, () => inTrace(options, trace, this.ctx, () => this.#enqueue(request)));
+  }
+
+  #enqueue(request: AppendRequest): Promise<AppendResult> {
     const load = loadOf(request);
     const queued = sum(this.#queued, load);
     if (this.#queue.length > 0 && exceeds(queued, MAX_QUEUED)) {
       return Promise.resolve({ kind: "unavailable", cause: "queue_full" });
     }
     return new Promise((settle) => {
-      this.#queue.push({ request, load, settle });
+      this.#queue.push({ request, load, at: Date.now(), settle });
       this.#queued = queued;
       if (!this.#draining) {
         this.#draining = true;
@@ -163,6 +187,7 @@ export class StreamSequencer extends DurableObject<Env> {
     const result = commitRange(this.#store, this.#stream, range, Date.now(), crypto.randomUUID());
     if (result.kind !== "sealed") return result;
     this.#upkeep.schedule();
+    this.#deliverNumbers();
     const { mirroredSequence, failures } = readMirrorState(this.#store);
     if (mirroredSequence < range.end && failures === 0) {
       const patience = new AbortController();
@@ -210,7 +235,7 @@ export class StreamSequencer extends DurableObject<Env> {
         restoreStep(this.#store, this.#stream, connection, keyring),
       );
     } catch (error) {
-      console.error(`restoring from Postgres failed: ${String(error)}`);
+      log.error("restoring from Postgres failed", { ...this.#names, error: String(error) });
       return { kind: "refused", refusal: { kind: "unreachable" } };
     } finally {
       this.#upkeep.schedule();
@@ -226,13 +251,14 @@ export class StreamSequencer extends DurableObject<Env> {
     try {
       return await reencryptPiece(parts, request);
     } catch (error) {
-      console.error(`encrypting payloads anew failed: ${String(error)}`);
+      log.error("encrypting payloads anew failed", { ...this.#names, error: String(error) });
       return { kind: "unreachable", reason: postgresProblem(error) };
     }
   }
 
   override alarm(): void {
     this.#upkeep.run();
+    this.#deliverNumbers();
   }
 
   events(request: PageRequest): EventPage {
@@ -278,11 +304,13 @@ export class StreamSequencer extends DurableObject<Env> {
         this.#upkeep.schedule();
         this.#waitingReaders.wake(() => readHead(this.#store));
         await this.ctx.storage.sync();
+        for (const { at } of turn) recorder.observeSince("sequencer_append_latency_seconds", {}, at);
+        this.#deliverNumbers();
       }
       this.#draining = false;
     } catch (error) {
       // Whoever waits is told by the reset, and repeats.
-      console.error("the stream is reset to what is on disk", error);
+      log.error("the stream is reset to what is on disk", { ...this.#names, ...failure(error) });
       this.ctx.abort("the stream failed");
     }
   }
@@ -297,6 +325,16 @@ export class StreamSequencer extends DurableObject<Env> {
     const turn = this.#queue.splice(0, beyond === -1 ? this.#queue.length : beyond);
     this.#queued = this.#queue.map(({ load }) => load).reduce(sum, { events: 0, characters: 0 });
     return turn;
+  }
+
+  #deliverNumbers(): void {
+    recorder.count("sequencer_rows_written_total", { object: "stream" }, this.#rowsWritten);
+    this.#rowsWritten = 0;
+    recorder.deliverSoon(this.ctx, this.#sendPiece);
+  }
+
+  get #names(): { readonly tenant_id: string; readonly store_id: string } {
+    return { tenant_id: this.#stream.tenantId, store_id: this.#stream.storeId };
   }
 
   /** Only what reads payloads needs it: all else goes on without keys. */

@@ -1,19 +1,24 @@
 import { backoffMs, LONGEST_BACKOFF_MS } from "../mirror/backoff.ts";
 import { PATIENCE_MS, withPostgres } from "../mirror/postgres.ts";
 import { noteFrozen, readTip } from "../mirror/stream-tables.ts";
+import { log } from "../observe/log.ts";
+import type { Lifetime } from "../observe/delivery.ts";
+import { recorder } from "../observe/recorder.ts";
+import { inTrace } from "../observe/spans.ts";
 import type { SealLimits } from "../settings.ts";
 import { type Alarm, WATCHDOG_MS } from "../storage/alarm.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
 import type { StreamNote } from "../tenant/audit-messages.ts";
 import { readFrozen } from "./frozen.ts";
+import { LagReports, type SendReport } from "./lag-reports.ts";
 import type { AppendResult } from "./messages.ts";
 import { type MirrorState, readMirrorState, updateMirrorState } from "./mirror-state.ts";
 import { hasMirrorWork, mirrorSealedBatches } from "./mirroring.ts";
 import { NoteDelivery } from "./note-delivery.ts";
 import { nextSealAt, type Progress, readProgress } from "./progress.ts";
 import { sealDue } from "./seal.ts";
-import { streamObjectName, type StreamRef } from "./stream-ref.ts";
+import type { StreamRef } from "./stream-ref.ts";
 
 /** Batches sealed in one turn: 1,024 events take about 10 ms, and appends wait meanwhile. */
 const MAX_SEALS_PER_TURN = 4;
@@ -35,6 +40,9 @@ export class Upkeep {
   readonly #notes: NoteDelivery;
   /** Null in a deployment without a mirror. */
   readonly #hyperdrive: Hyperdrive | null;
+  readonly #reports: LagReports;
+  readonly #lifetime: Lifetime;
+  readonly #deliverNumbers: () => void;
   /** When to look whether the mirroring that is under way has died, in milliseconds since the epoch. */
   #watchdogAt = 0;
   /** Settles when what is being mirrored now is, or has failed; null while nothing is. */
@@ -47,18 +55,28 @@ export class Upkeep {
     readonly alarm: Alarm;
     readonly hyperdrive: Hyperdrive | null;
     readonly deliverNotes: (notes: readonly StreamNote[]) => Promise<void>;
+    readonly sendReport: SendReport;
+    /** The object's. */
+    readonly lifetime: Lifetime;
+    /** Called when something was counted outside of a call. */
+    readonly deliverNumbers: () => void;
   }) {
     this.#store = parts.store;
     this.#stream = parts.stream;
     this.#limits = parts.limits;
     this.#alarm = parts.alarm;
     this.#hyperdrive = parts.hyperdrive;
-    this.#notes = new NoteDelivery(parts.store, parts.deliverNotes);
+    this.#notes = new NoteDelivery(parts.store, this.#names, parts.deliverNotes);
+    this.#lifetime = parts.lifetime;
+    this.#deliverNumbers = parts.deliverNumbers;
+    const { store, stream, sendReport: send } = parts;
+    this.#reports = new LagReports({ store, stream, hasMirror: parts.hyperdrive !== null, send });
   }
 
   /** Finds out what is due, whatever became of the alarm of an earlier instance. */
   async resume(): Promise<void> {
-    await this.#alarm.resume();
+    const alarmAt = await this.#alarm.resume();
+    if (alarmAt === null) this.#reports.isKnown(readProgress(this.#store), readMirrorState(this.#store));
     this.schedule();
   }
 
@@ -78,10 +96,14 @@ export class Upkeep {
   schedule(): void {
     if (isEmptyStore(this.#store)) return;
     const progress = readProgress(this.#store);
-    const sealAt = readFrozen(this.#store) === null ? nextSealAt(progress, this.#limits, Date.now()) : null;
-    const mirrorAt = this.#nextMirroringAt(progress, readMirrorState(this.#store));
-    const due = [sealAt, mirrorAt, this.#notes.nextAt()].filter((at) => at !== null);
-    this.#alarm.set(due.length === 0 ? null : Math.min(...due));
+    const state = readMirrorState(this.#store);
+    const times = [
+      readFrozen(this.#store) === null ? nextSealAt(progress, this.#limits, Date.now()) : null,
+      this.#nextMirroringAt(progress, state),
+      this.#nextReportAt(progress, state),
+      this.#notes.nextAt(),
+    ].filter((time) => time !== null);
+    this.#alarm.set(times.length === 0 ? null : Math.min(...times));
   }
 
   /** Mirrors until nothing is left to mirror, or it fails. One run at a time: a second call joins the first. */
@@ -115,32 +137,52 @@ export class Upkeep {
         PATIENCE_MS,
       );
     } catch (error) {
-      console.error(`Postgres could not be asked whether ${this.#name} was lost: ${String(error)}`);
+      log.error("Postgres could not be asked whether the stream was lost", { ...this.#names, error: String(error) });
       return { kind: "unavailable", cause: "mirror" };
     }
   }
 
   async #mirrorThrough(hyperdrive: Hyperdrive): Promise<void> {
+    const startedAt = Date.now();
     try {
-      await withPostgres(hyperdrive, (connection) => mirrorSealedBatches(this.#store, this.#stream, connection));
+      await inTrace({ name: "mirror", kind: "internal", attributes: this.#names }, undefined, this.#lifetime, () =>
+        withPostgres(hyperdrive, (connection) => mirrorSealedBatches(this.#store, this.#stream, connection)),
+      );
       const isFrozen = readMirrorState(this.#store).frozenReason !== null;
       updateMirrorState(this.#store, { failures: 0, retryAt: isFrozen ? Date.now() + FROZEN_RETRY_MS : null });
     } catch (error) {
+      recorder.count("sequencer_mirror_failures_total", {});
       const failures = readMirrorState(this.#store).failures + 1;
       const retryAt = Date.now() + backoffMs(failures);
-      console.error(
-        `mirroring ${this.#name} failed, attempt ${failures}; repeated in ${retryAt - Date.now()} ms: ${String(error)}`,
-      );
+      log.error("mirroring the stream failed", {
+        ...this.#names,
+        attempt: failures,
+        retry_ms: retryAt - Date.now(),
+        error: String(error),
+      });
       updateMirrorState(this.#store, { failures, retryAt });
     }
+    recorder.observeSince("sequencer_mirror_latency_seconds", {}, startedAt);
+    this.#deliverNumbers();
   }
 
-  get #name(): string {
-    return `stream ${streamObjectName(this.#stream)}`;
+  get #names(): { readonly tenant_id: string; readonly store_id: string } {
+    return { tenant_id: this.#stream.tenantId, store_id: this.#stream.storeId };
   }
 
   #hasMirrorWork(): boolean {
     return hasMirrorWork(readProgress(this.#store), readMirrorState(this.#store));
+  }
+
+  /** When to look after the reports again. One that is due is sent at once. */
+  #nextReportAt(progress: Progress, state: MirrorState): number | null {
+    const now = Date.now();
+    if ((this.#reports.dueAt(progress, state) ?? Infinity) <= now) {
+      // The alarm that is set for something else will do, and need not be set anew.
+      const lostAt = this.#watchdogAt > now + WATCHDOG_MS / 2 ? this.#watchdogAt : now + WATCHDOG_MS;
+      void this.#reports.report(progress, state, lostAt).finally(() => this.schedule());
+    }
+    return this.#reports.dueAt(progress, state);
   }
 
   #sealDue(): void {

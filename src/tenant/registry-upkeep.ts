@@ -1,5 +1,6 @@
 import { backoffMs } from "../mirror/backoff.ts";
 import { withPostgres } from "../mirror/postgres.ts";
+import { log } from "../observe/log.ts";
 import { type Alarm, WATCHDOG_MS } from "../storage/alarm.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
 import { hasUnmirrored, mirrorRegistry } from "./registry-mirroring.ts";
@@ -59,9 +60,12 @@ export class RegistryUpkeep {
     } catch (error) {
       this.#failures++;
       this.#retryAt = Date.now() + backoffMs(this.#failures);
-      console.error(
-        `mirroring the registry of tenant ${this.#tenantId} failed, attempt ${this.#failures}: ${String(error)}`,
-      );
+      log.error("mirroring the registry failed", {
+        tenant_id: this.#tenantId,
+        attempt: this.#failures,
+        retry_ms: this.#retryAt - Date.now(),
+        error: String(error),
+      });
     } finally {
       this.#watchdogAt = null;
       this.schedule();

@@ -1,5 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { tenantMigrations } from "../../migrations/tenant/index.ts";
+import { sendPieces } from "../observe/metrics-client.ts";
+import { recorder } from "../observe/recorder.ts";
+import { observeAs } from "../observe/setup.ts";
 import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
@@ -41,7 +44,8 @@ export class TenantRegistry extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = durableStore(ctx);
+    observeAs(env);
+    this.#store = durableStore(ctx, (rows) => this.#countRows(rows));
     if (ctx.id.name === undefined) throw new Error("a tenant's registry is reached by the tenant's id");
     this.#tenantId = ctx.id.name;
     this.#upkeep = new RegistryUpkeep({
@@ -201,6 +205,11 @@ export class TenantRegistry extends DurableObject<Env> {
     const result = make({ tenantId: this.#tenantId, who, now: Date.now() });
     this.#upkeep.schedule();
     return result;
+  }
+
+  #countRows(rows: number): void {
+    recorder.count("sequencer_rows_written_total", { object: "registry" }, rows);
+    recorder.deliverSoon(this.ctx, sendPieces(this.env));
   }
 
   /** @param before the version before the call, which a repeated one has not raised */

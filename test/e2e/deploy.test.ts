@@ -13,7 +13,13 @@ const MAX_GZIP_KB = 400;
 const WORKERS = [
   [
     "deploy",
-    ["env.STREAMS (StreamSequencer)", "env.TENANTS (TenantRegistry)", "env.LIMITS (RateLimiter)", "env.POSTGRES ("],
+    [
+      "env.STREAMS (StreamSequencer)",
+      "env.TENANTS (TenantRegistry)",
+      "env.LIMITS (RateLimiter)",
+      "env.METRICS (Metrics)",
+      "env.POSTGRES (",
+    ],
   ],
   ["deploy:anchor", ["env.STREAMS (StreamSequencer, defined in stateset-sequencer)", "env.POSTGRES ("]],
 ] as const;

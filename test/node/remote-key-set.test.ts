@@ -117,7 +117,10 @@ describe("a key set behind a URL", () => {
     expect(await keys.find("first")).toBe(key);
     expect(await keys.find("second")).toBeUndefined();
     expect(issuer.asked).toHaveLength(2);
-    expect(logged).toEqual([`fetching the key set of JWT_JWKS_URL failed: ${problem}`]);
+    const lines = logged.map((line) => JSON.parse(line) as object);
+    expect(lines).toMatchObject([
+      { level: "error", message: "fetching the key set of JWT_JWKS_URL failed", error: problem },
+    ]);
     later(5 * SECOND);
     expect(await keys.find("first")).toBe(key);
     expect(issuer.asked).toHaveLength(3);

@@ -12,6 +12,7 @@ import { sealFull } from "./seal-full.ts";
  * POST /fill {tenantId, storeId, events}.
  */
 
+export { Metrics } from "../../../src/observe/metrics-object.ts";
 export { TenantRegistry } from "../../../src/tenant/tenant-registry.ts";
 
 export interface FillRequest {

@@ -5,6 +5,7 @@ import { partsOf } from "./parts.ts";
 // The local server binds the production names, so the benchmark's object stands in under that of the stream's.
 export { BenchObject as StreamSequencer } from "./bench-object.ts";
 export { RateLimiter } from "../../../src/limits/rate-limiter.ts";
+export { Metrics } from "../../../src/observe/metrics-object.ts";
 export { TenantRegistry } from "../../../src/tenant/tenant-registry.ts";
 
 interface ObjectStub {

@@ -5,6 +5,7 @@ import { StreamSequencer } from "../../../src/stream/stream-sequencer.ts";
  * The production Worker with one difference: no two requests share a commit. The control of the group commit.
  */
 
+export { Metrics } from "../../../src/observe/metrics-object.ts";
 export { TenantRegistry } from "../../../src/tenant/tenant-registry.ts";
 export { default } from "../../../src/index.ts";
 

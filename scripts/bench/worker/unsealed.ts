@@ -4,6 +4,7 @@ import { StreamSequencer } from "../../../src/stream/stream-sequencer.ts";
  * The production Worker with one difference: streams never seal. The control of what sealing costs.
  */
 
+export { Metrics } from "../../../src/observe/metrics-object.ts";
 export { TenantRegistry } from "../../../src/tenant/tenant-registry.ts";
 export { default } from "../../../src/index.ts";
 

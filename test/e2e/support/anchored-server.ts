@@ -34,9 +34,9 @@ const NO_SEALING = { SEAL_MAX_AGE_MS: "3600000" };
 
 /**
  * @param postgresUrl of any database on the server
- * @param more variables of the Worker that serves the API
+ * @param variables of the Worker that serves the API
  */
-export async function startAnchoredServer(postgresUrl: string, more: Variables = {}): Promise<AnchoredServer> {
+export async function startAnchoredServer(postgresUrl: string, variables: Variables = {}): Promise<AnchoredServer> {
   const [anvil, database, bundle, anchorBundle] = await Promise.all([
     startAnvil(),
     ownDatabase(postgresUrl),
@@ -48,7 +48,7 @@ export async function startAnchoredServer(postgresUrl: string, more: Variables =
   const transport = http(anvil.url);
   const node = createTestClient({ mode: "anvil", transport });
   const dataDirectory = tempDir();
-  const variables = {
+  const anchorVariables = {
     L2_RPC_URL: anvil.url,
     L2_CHAIN_ID: String(anvil.chainId),
     SET_REGISTRY_ADDRESS: address,
@@ -57,9 +57,9 @@ export async function startAnchoredServer(postgresUrl: string, more: Variables =
   };
   const start = (): Promise<ServerProcess> =>
     startServer(bundle, dataDirectory, {
-      variables: { ...NO_SEALING, ...more },
+      variables: { ...NO_SEALING, ...variables },
       databaseUrl: database.url,
-      anchor: { bundle: anchorBundle, variables },
+      anchor: { bundle: anchorBundle, variables: anchorVariables },
     });
   let server = await start();
 

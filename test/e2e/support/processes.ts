@@ -30,6 +30,8 @@ const VARIABLES: Variables = {
 export interface ServerProcess extends Server {
   /** kill -9 of all its processes at once, workerd included. Returns when none of them is left. */
   readonly kill: () => Promise<void>;
+  /** Of each of its edges. */
+  readonly edgeUrls: readonly string[];
   /**
    * Fires the Cron Trigger of the anchoring Worker, and returns when its run has ended. One at a time.
    *
@@ -51,6 +53,8 @@ export interface ServerOptions {
     readonly bundle: string;
     readonly variables: Variables;
   };
+  /** How many more of the Worker there are, each in an isolate of its own. */
+  readonly edges?: number;
   /** Whether errors are expected: they are kept for the test to look at, instead of being shown. */
   readonly keepErrors?: boolean;
 }
@@ -91,10 +95,10 @@ export async function bundleFile(worker: "sequencer" | "anchor" = "sequencer"): 
 export async function startServer(
   bundle: string,
   dataDirectory: string,
-  { variables = {}, databaseUrl, anchor, keepErrors = false }: ServerOptions = {},
+  { variables = {}, databaseUrl, anchor, edges, keepErrors = false }: ServerOptions = {},
 ): Promise<ServerProcess> {
   const program = join(import.meta.dirname, "serve.ts");
-  const settings = JSON.stringify({ variables: { ...VARIABLES, ...variables }, databaseUrl, anchor });
+  const settings = JSON.stringify({ variables: { ...VARIABLES, ...variables }, databaseUrl, anchor, edges });
   const child = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", program, bundle, dataDirectory, settings],
@@ -109,7 +113,7 @@ export async function startServer(
     throw error;
   }
   const lines = (): string[] => output.text().trimEnd().split("\n");
-  const [url = ""] = lines();
+  const [url = "", ...edgeUrls] = lines()[0]?.split(" ") ?? [];
   const runCron = async (): Promise<void> => {
     const before = lines().length;
     child.stdin?.write("\n");
@@ -119,7 +123,7 @@ export async function startServer(
   };
   // It may be killed while it is being written to.
   child.stdin?.on("error", () => undefined);
-  return { url, apiKey: API_KEY, kill: () => killGroup(child), runCron, errors: errors.text };
+  return { url, edgeUrls, apiKey: API_KEY, kill: () => killGroup(child), runCron, errors: errors.text };
 }
 
 /** What a child has written so far, standard output and error together. */

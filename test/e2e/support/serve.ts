@@ -4,13 +4,14 @@ import { startWorker, type Variables } from "../../../scripts/lib/local-server.t
 
 /*
  * A server to be killed: `node serve.ts BUNDLE DATA SETTINGS`. BUNDLE names the bundled Worker's file, DATA the directory
- * of its objects, SETTINGS are a {@link Settings} as JSON. Prints its URL as one line once it serves. For each line of its
+ * of its objects, SETTINGS are a {@link Settings} as JSON. Prints its URL, and those of its edges, as one line once it serves. For each line of its
  * input it fires the Cron Trigger of the anchoring Worker, and prints `ran` or an error when the run has ended. Ends when its
  * input does, so that it never outlives a test that was itself killed.
  */
 interface Settings {
   readonly variables: Variables;
   readonly databaseUrl?: string;
+  readonly edges?: number;
   readonly anchor?: { readonly bundle: string; readonly variables: Variables };
 }
 
@@ -37,4 +38,4 @@ createInterface({ input: process.stdin })
       ),
   )
   .once("close", () => void server.stop().then(() => process.exit(0)));
-say(server.url);
+say([server.url, ...server.edgeUrls].join(" "));

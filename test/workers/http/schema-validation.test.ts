@@ -159,8 +159,10 @@ it("in warn mode the log has one line for a request, with what was accepted so",
   const signer = await agentWithSchema();
   const refused = { ...(await order(signer, { total: 1 })), agent_signature: `0x${"00".repeat(64)}` };
   const events = await Promise.all(Array.from({ length: 7 }, () => order(signer, { total: "secret", lines: [0] })));
-  const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
-  const reply = await ingest(signer, [...events, refused, await order(signer, { total: "1" })], mode("warn"));
+  const log = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  const { settings } = mode("warn");
+  const sent = [...events, refused, await order(signer, { total: "1" })];
+  const reply = await ingest(signer, sent, { settings: { ...settings, LOG_LEVEL: "warn" } });
   const lines = log.mock.calls.map(([line]) => String(line));
   log.mockRestore();
   expect(reply.body).toMatchObject({ eventsAccepted: 8, eventsRejected: 1 });
@@ -168,7 +170,9 @@ it("in warn mode the log has one line for a request, with what was accepted so",
   expect(lines).toHaveLength(1);
   const line = JSON.parse(lines[0] ?? "") as { events: number; first: readonly Wire[] };
   const { tenantId, storeId, agentId } = signer;
-  expect(line).toMatchObject({ warning: REASON, tenantId, storeId, agentId, events: 7 });
+  const message = "events do not match their schemas";
+  expect(line).toMatchObject({ level: "warn", message, tenant_id: tenantId, store_id: storeId, agent_id: agentId });
+  expect(line.events).toBe(7);
   expect(line.first).toHaveLength(5);
   expect(line.first[0]).toEqual({
     eventId: textOf(events[0], "event_id"),

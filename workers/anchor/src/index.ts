@@ -9,6 +9,8 @@ import type {
   NotNow,
 } from "../../../src/anchor/messages.ts";
 import { postgresProblem } from "../../../src/mirror/postgres.ts";
+import { log } from "../../../src/observe/log.ts";
+import { observeAs } from "../../../src/observe/setup.ts";
 import { ConfigError } from "../../../src/settings.ts";
 import { streamStub } from "../../../src/stream/stream-client.ts";
 import type { StreamRef } from "../../../src/stream/stream-ref.ts";
@@ -29,6 +31,11 @@ type AnchorEnv = Pick<Env, "STREAMS" | "POSTGRES">;
 
 /** What the Worker that serves the API asks for. */
 export class AnchorService extends WorkerEntrypoint<AnchorEnv> implements AnchorRpc {
+  constructor(context: ExecutionContext, env: AnchorEnv) {
+    super(context, env);
+    observeAs(env);
+  }
+
   setup(): Promise<AnchorSetup> {
     const settings = settingsOf(this.env);
     if ("kind" in settings) {
@@ -46,7 +53,12 @@ export class AnchorService extends WorkerEntrypoint<AnchorEnv> implements Anchor
     try {
       return await anchorNow(placeOf(this.env, settings), stream, batchId, REQUEST_MS);
     } catch (error) {
-      console.error(`anchoring batch ${batchId} failed: ${String(error)}`);
+      log.error("anchoring a batch failed", {
+        tenant_id: stream.tenantId,
+        store_id: stream.storeId,
+        batch_id: batchId,
+        error: String(error),
+      });
       return { kind: "unavailable", message: postgresProblem(error) };
     }
   }
@@ -59,10 +71,11 @@ export class AnchorService extends WorkerEntrypoint<AnchorEnv> implements Anchor
 
 /** @throws ConfigError when anchoring is half configured, so that the Cron Trigger is seen to fail */
 async function runScheduled(env: AnchorEnv): Promise<void> {
+  observeAs(env);
   const settings = readAnchorSettings(env);
   if (settings === null) return;
   const problems = await anchorAll(placeOf(env, settings), RUN_MS);
-  for (const problem of problems) console.error(`anchoring: ${problem}`);
+  for (const problem of problems) log.error("a run of the anchoring met a problem", { error: problem });
 }
 
 function placeOf(env: AnchorEnv, settings: AnchorSettings): AnchorPlace {
