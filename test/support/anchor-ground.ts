@@ -18,7 +18,7 @@ export interface AnchorGround {
 const EMPTY = `
   DO $$ BEGIN
     EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
-               FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'ves\\_%');
+               FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'ves\\_%' AND tablename <> 'ves_audit_log');
   END $$;
   INSERT INTO ves_anchor_state (id) VALUES (1)`;
 

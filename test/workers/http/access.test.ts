@@ -169,7 +169,7 @@ describe("every route that is not public", () => {
     const routes = (await everyRoute(signer, crypto.randomUUID())).filter(({ access }) =>
       ["tenant-admin", "sealing-admin", "any-admin"].includes(access),
     );
-    expect(routes).toHaveLength(17);
+    expect(routes).toHaveLength(18);
     for (const { method, path, body, settings } of routes) {
       const reply = await call(method, path, { key, body, settings });
       expectError(reply, "INSUFFICIENT_PERMISSIONS", "Admin permission required");
