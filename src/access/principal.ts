@@ -14,7 +14,7 @@ export interface Principal {
   readonly expiresAt: number | null;
   /** Names the credential among all, and is no secret: the same for every request that it makes. */
   readonly credentialId: string;
-  /** Requests a minute that the credential was given; null: no limit of its own. */
+  /** Requests in RATE_LIMIT_WINDOW_SECONDS that the credential was given; null: no limit of its own. */
   readonly rateLimit: number | null;
 }
 

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { configOf } from "../config.ts";
 import { RequestError } from "../errors.ts";
+import { HeldGrants } from "../limits/held-grants.ts";
 import { adminGuard } from "./admin-guard.ts";
 import { agentKeyEndpoints } from "./agent-keys.ts";
 import { agentRegistrationEndpoints } from "./agent-registration.ts";
@@ -84,7 +85,7 @@ export function createApp(): Hono<AppEnv> {
   });
   app.use(crossOrigin);
   app.use(adminGuard);
-  mount(app, endpoints);
+  mount(app, endpoints, new HeldGrants());
 
   const document = openApiDocument(endpoints);
   app.get("/openapi.json", (c) => c.json(document));
