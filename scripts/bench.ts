@@ -4,6 +4,7 @@ import { Cleanup } from "./bench/cleanup.ts";
 import { machineFacts } from "./bench/machine.ts";
 import { type Options, parseOptions, type SectionId, UsageError } from "./bench/options.ts";
 import { formatSection, formatTarget, isMet, type SectionResult } from "./bench/report.ts";
+import { accessSection } from "./bench/sections/access.ts";
 import { groupCommitSection } from "./bench/sections/group-commit.ts";
 import { growthSection } from "./bench/sections/growth.ts";
 import { ingestSection } from "./bench/sections/ingest.ts";
@@ -35,7 +36,7 @@ the machine's; the ratios are what counts, and those with a bound are marked "pa
 Events have payloads of about 400 bytes and come four to an entity. They are made and signed before any clock starts, and
 sent by processes of their own over keep-alive connections; each measurement begins with a warm-up that does not count.
 Sides that are compared take turns, and rounds are compared one by one; E takes the fastest; A, F and the long run of I are
-single runs. Where a whole Worker is measured its streams seal their events, as they always do; a mirror is only in I.
+single runs; J compares the median times of single requests. Where a whole Worker is measured its streams seal their events, as they always do; a mirror is only in I.
 
   A  Ingest end to end over HTTP: verify, sequence, store durably, sign receipts. One stream, one workerd.
   B  Group commit: one-event requests of 32 callers, against the same Worker made to commit each request by itself.
@@ -49,6 +50,7 @@ single runs. Where a whole Worker is measured its streams seal their events, as 
   H  The object's time for the proof of a random event in a log of 1,000,000 (100,000 with --quick) and of one batch.
   I  What sealing and mirroring take of the ingest rate, and whether the mirror, a PostgreSQL server on this machine that
      writes to disk, keeps up with a long load.
+  J  What authentication by API key and rate limits take of the ingest rate, against a Worker that asks nobody who they are.
 `;
 
 const SECTIONS: Record<
@@ -64,6 +66,7 @@ const SECTIONS: Record<
   G: { title: "G. Sealing", measure: sealingSection },
   H: { title: "H. Proofs", measure: proofsSection },
   I: { title: "I. The mirror", measure: mirrorSection },
+  J: { title: "J. Authentication and limits", measure: accessSection },
 };
 
 process.exitCode = await main(process.argv.slice(2));

@@ -16,6 +16,12 @@ export interface Config {
   readonly apiKeyCacheMs: number;
   /** Null: this deployment accepts no tokens. */
   readonly jwt: JwtVerifier | null;
+  /** How many requests a tenant may make in a minute; null: any number. */
+  readonly requestsPerMinute: number | null;
+  /** The window of the limits that API keys have of their own. */
+  readonly keyWindowSeconds: number;
+  /** How many API keys that do not exist are looked up for one address in a minute. */
+  readonly wrongKeysPerMinute: number;
   /** How many agents may register themselves from one address in a minute; null: none may. */
   readonly registrationsPerMinute: number | null;
   /** Proxies whose X-Forwarded-For is believed. */
@@ -65,6 +71,9 @@ export async function readConfig(env: Readonly<Record<string, unknown>>): Promis
     bootstrapKeyHash: bootstrapKey === undefined ? null : apiKeyHash(bootstrapKey),
     apiKeyCacheMs: values.API_KEY_CACHE_TTL_SECS * 1_000,
     jwt: await jwtVerifierOf(values),
+    requestsPerMinute: values.RATE_LIMIT_PER_MINUTE ?? null,
+    keyWindowSeconds: values.RATE_LIMIT_WINDOW_SECONDS,
+    wrongKeysPerMinute: values.WRONG_KEY_RATE_LIMIT_PER_MINUTE,
     registrationsPerMinute: values.PUBLIC_AGENT_REGISTRATION_ENABLED
       ? values.PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_PER_MINUTE
       : null,

@@ -145,6 +145,17 @@ export const variables = z.object({
     .describe("The same, with the set fetched from there; instead of `JWT_JWKS_JSON`"),
   JWT_ISSUER: z.string().default("stateset-sequencer").describe("What `iss` of a token must be"),
   JWT_AUDIENCE: z.string().default("stateset-api").describe("What `aud` of a token must be, or name among others"),
+  RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000)
+    .optional()
+    .describe(
+      "Requests of one tenant in a minute, by all its credentials together; the bootstrap administrator has as many of its own; no limit when unset",
+    ),
+  RATE_LIMIT_WINDOW_SECONDS: integer(60, 1, 3_600).describe(
+    "The window, in seconds, of the limits that API keys are given (`rateLimit`)",
+  ),
+  WRONG_KEY_RATE_LIMIT_PER_MINUTE: integer(60, 1, 100_000).describe(
+    "API keys that do not exist from one address in a minute",
+  ),
   PUBLIC_AGENT_REGISTRATION_ENABLED: flag(false).describe(
     "Lets agents register themselves at `/api/v1/agents/register`",
   ),

@@ -39,10 +39,7 @@ const GROUPS: readonly (readonly [names: string, instead: string])[] = [
     "CACHE_AGENT_KEY_MAX CACHE_AGENT_KEY_TTL_SECS CACHE_SCHEMA_MAX CACHE_SCHEMA_TTL_SECS",
     "what an isolate remembers of a registry is checked by its version with each append",
   ],
-  [
-    "RATE_LIMIT_PER_MINUTE RATE_LIMIT_MAX_ENTRIES RATE_LIMIT_WINDOW_SECONDS",
-    "rate limiting rules of Cloudflare in front of the Worker",
-  ],
+  ["RATE_LIMIT_MAX_ENTRIES", "20,000 keys of a tenant are counted at once"],
   [
     "PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_MAX_ENTRIES PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_WINDOW_SECONDS",
     "always a minute, and 20,000 addresses in each of 16 objects that count them",

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const SECTION_IDS = ["A", "B", "C", "D", "E", "F", "G", "H", "I"] as const;
+export const SECTION_IDS = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"] as const;
 export type SectionId = (typeof SECTION_IDS)[number];
 
 export interface Options {

@@ -6,7 +6,7 @@ import { bundleWorker } from "../lib/bundle-worker.ts";
 import type { Server } from "../lib/client.ts";
 import { newVariables } from "../lib/dev-vars.ts";
 import { openDatabase } from "../lib/local-database.ts";
-import { startWorker } from "../lib/local-server.ts";
+import { startWorker, type Variables } from "../lib/local-server.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { progress } from "./report.ts";
 import type { BenchCall, ObjectAnswer, ObjectCall } from "./worker/messages.ts";
@@ -48,6 +48,12 @@ export class Servers {
     return running;
   }
 
+  /** The Worker that is deployed, in a workerd of its own under the name, with other variables than it has by default. */
+  async startWith(name: string, variables: Variables): Promise<Server> {
+    progress(`starting the Worker (${name})`);
+    return this.#serve(name, await bundleWorker(), { variables });
+  }
+
   /** The Worker that is deployed with a PostgreSQL server beside it that writes to disk, as `npm start` runs both. */
   startMirrored(): Promise<MirroredServer> {
     this.#mirrored ??= this.#startMirrored();
@@ -59,7 +65,7 @@ export class Servers {
     const database = await openDatabase(undefined, join(this.#dataRoot, "postgres"));
     this.#cleanup.addAsync(database.stop);
     progress("starting the Worker (mirrored)");
-    const server = await this.#serve("mirrored", await bundleWorker(), database.url);
+    const server = await this.#serve("mirrored", await bundleWorker(), { databaseUrl: database.url });
     return { ...server, databaseUrl: database.url };
   }
 
@@ -68,11 +74,15 @@ export class Servers {
     return this.#serve(variant, variant === "production" ? await bundleWorker() : bundleBenchWorker(variant));
   }
 
-  async #serve(name: string, bundle: string, databaseUrl?: string): Promise<Server> {
-    const variables = newVariables();
+  async #serve(
+    name: string,
+    bundle: string,
+    options: { readonly databaseUrl?: string; readonly variables?: Variables } = {},
+  ): Promise<Server> {
+    const variables = { ...newVariables(), ...options.variables };
     const dataDirectory = join(this.#dataRoot, name);
     mkdirSync(dataDirectory);
-    const mirror = databaseUrl === undefined ? {} : { databaseUrl };
+    const mirror = options.databaseUrl === undefined ? {} : { databaseUrl: options.databaseUrl };
     const server = await startWorker({ bundle, variables, dataDirectory, port: 0, ...mirror });
     this.#cleanup.addAsync(server.stop);
     return { url: server.url, apiKey: variables["BOOTSTRAP_ADMIN_API_KEY"] ?? "" };

@@ -1,24 +1,17 @@
 import type { Config } from "../config.ts";
 import { ERROR_CODES, RequestError } from "../errors.ts";
 import { inSpan } from "../observe/spans.ts";
-import type { ApiKeyRecord } from "../tenant/messages.ts";
-import { registryStub } from "../tenant/registry-client.ts";
-import { ExpiringCache } from "./expiring-cache.ts";
 import { apiKeyHash, tenantOfApiKey } from "./api-key.ts";
+import { apiKeyRecord } from "./api-key-records.ts";
 import { type Credential, credentialOf } from "./credentials.ts";
 import { ANYBODY, BOOTSTRAP_ADMIN, type Principal } from "./principal.ts";
-
-/** Keys that this isolate has looked up lately: 10,000 of about 300 bytes. */
-const known = new ExpiringCache<ApiKeyRecord>(10_000);
-/** Keys that do not exist, apart from the others: whoever makes up keys must not push out real ones. */
-const unknown = new ExpiringCache<true>(1_000);
 
 /**
  * Finds out who a request comes from. Where no authentication is required, whoever has no valid credential may do what the
  * bootstrap administrator may.
  *
- * @throws RequestError AUTH_REQUIRED, INVALID_API_KEY, INVALID_TOKEN or TOKEN_EXPIRED; SERVICE_UNAVAILABLE when it cannot be
- * found out
+ * @throws RequestError AUTH_REQUIRED, INVALID_API_KEY, INVALID_TOKEN or TOKEN_EXPIRED; RATE_LIMIT_EXCEEDED when its address
+ * has sent too many API keys that do not exist; SERVICE_UNAVAILABLE when it cannot be found out
  */
 export function authenticate(headers: Headers, env: Env, config: Config): Promise<Principal> {
   return inSpan("authenticate", {}, () => principalOf(headers, env, config));
@@ -29,7 +22,7 @@ async function principalOf(headers: Headers, env: Env, config: Config): Promise<
     const credential = credentialOf(headers);
     return await (credential.kind === "jwt"
       ? principalOfToken(credential, config)
-      : principalOfKey(credential, env, config));
+      : principalOfKey(credential, headers, env, config));
   } catch (error) {
     const isUnknown = error instanceof RequestError && ERROR_CODES[error.code].status === 401;
     if (isUnknown && !config.isAuthRequired) return ANYBODY;
@@ -42,32 +35,20 @@ async function principalOfToken({ text }: Credential, { jwt }: Config): Promise<
   return jwt.verify(text);
 }
 
-async function principalOfKey(credential: Credential, env: Env, config: Config): Promise<Principal> {
+async function principalOfKey(credential: Credential, headers: Headers, env: Env, config: Config): Promise<Principal> {
   const keyHash = apiKeyHash(credential.text);
   // Hashes are compared, so the time this takes tells nothing about the key.
   if (keyHash === config.bootstrapKeyHash) return BOOTSTRAP_ADMIN;
 
   const tenantId = tenantOfApiKey(credential.text);
   if (tenantId === undefined) throw invalidApiKey();
-  const key = await lookUp(env, tenantId, keyHash, config.apiKeyCacheMs);
+  const key = await apiKeyRecord({ tenantId, keyHash }, headers, env, config);
   if (key === null || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= Date.now())) {
     throw invalidApiKey();
   }
   const { storeIds, permissions, agentId, expiresAt, rateLimit } = key;
   const identity = { kind: "api_key", tenantId, agentId, credentialId: keyHash, tokenId: null } as const;
   return { ...identity, storeIds, permissions, expiresAt, rateLimit };
-}
-
-async function lookUp(env: Env, tenantId: string, keyHash: string, maxAgeMs: number): Promise<ApiKeyRecord | null> {
-  if (unknown.get(keyHash, maxAgeMs)) return null;
-  const cached = known.get(keyHash, maxAgeMs);
-  if (cached !== undefined) return cached;
-  // The age counts from before the question: what is answered may have changed right after.
-  const asked = Date.now();
-  const key = await registryStub(env, tenantId).apiKey(keyHash);
-  if (key === null) unknown.set(keyHash, true, asked);
-  else known.set(keyHash, key, asked);
-  return key;
 }
 
 /** The same words for unknown, revoked and expired keys: the answer tells a finder of a key nothing about it. */

@@ -26,6 +26,12 @@ export function clientAddress(headers: Headers, trustedProxies: readonly Network
   return client;
 }
 
+/** A name for who a request comes from, for counting. Those whose address is not known are counted as one. */
+export function clientOf(headers: Headers, trustedProxies: readonly Network[]): string {
+  const address = clientAddress(headers, trustedProxies);
+  return address === undefined ? "unknown" : clientName(address);
+}
+
 /** A name for all addresses that one client surely can use. */
 export function clientName(address: Address): string {
   const { family, value } = address.family === 6 ? networkOf(address, IPV6_CLIENT_PREFIX) : address;

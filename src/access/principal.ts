@@ -20,7 +20,7 @@ export interface Principal {
   readonly credentialId: string;
   /** The `jti` of a token; null for anything else. */
   readonly tokenId: string | null;
-  /** Requests a minute that the credential was given; null: no limit of its own. */
+  /** Requests in RATE_LIMIT_WINDOW_SECONDS that the credential was given; null: no limit of its own. */
   readonly rateLimit: number | null;
 }
 

@@ -1,15 +1,15 @@
 import { z } from "zod";
 import { apiKeyHash, mintApiKey } from "../access/api-key.ts";
-import { clientAddress, clientName } from "../access/client-address.ts";
+import { clientOf } from "../access/client-address.ts";
 import { type ErrorCode, RequestError } from "../errors.ts";
-import { takeRegistration } from "../limits/registration-limit.ts";
-import type { Taken } from "../limits/sliding-window.ts";
+import { takeOfClient } from "../limits/client-limit.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { utf8, uuidField } from "../ves/index.ts";
 import { describePermissions, MAX_RATE_LIMIT, permissionsText } from "./api-key-json.ts";
 import { auditContext } from "./audit-context.ts";
 import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
+import { limitExceeded, limitHeaders } from "../access/limit-headers.ts";
 import { uuidText } from "./schemas.ts";
 
 const MAX_NAME_BYTES = 128;
@@ -27,7 +27,7 @@ const registration = z
     storeIds: z.array(uuidField).nullish().describe(`At most ${MAX_STORES}; absent or empty: all stores of the tenant`),
     readOnly: z.boolean().nullish(),
     admin: z.boolean().nullish().describe("Refused when true"),
-    rateLimit: z.int().nullish().describe(`Requests a minute, 1 to ${MAX_RATE_LIMIT}`),
+    rateLimit: z.int().nullish().describe(`Requests in RATE_LIMIT_WINDOW_SECONDS, 1 to ${MAX_RATE_LIMIT}`),
   })
   .meta({ id: "AgentRegistration", description: "Member names may also be given in snake_case" });
 
@@ -83,23 +83,12 @@ how it stands.`,
 ];
 
 /** Counts the attempt. @returns the headers that tell how the limit stands. @throws RequestError RATE_LIMIT_EXCEEDED */
-async function attempt(c: AppContext, perMinute: number): Promise<[name: string, value: string][]> {
-  const address = clientAddress(c.req.raw.headers, c.get("config").trustedProxies);
-  const taken = await takeRegistration(c.env, address === undefined ? "unknown" : clientName(address), perMinute);
-  const headers = limitHeaders(perMinute, taken);
-  if (taken.allowed) return headers;
-  throw new RequestError("RATE_LIMIT_EXCEEDED", `An address may try to register ${perMinute} agents in a minute`, {
-    retryAfter: taken.resetSeconds,
-    headers: Object.fromEntries(headers),
-  });
-}
-
-function limitHeaders(limit: number, { remaining, resetSeconds }: Taken): [name: string, value: string][] {
-  return [
-    ["ratelimit-limit", String(limit)],
-    ["ratelimit-remaining", String(remaining)],
-    ["ratelimit-reset", String(resetSeconds)],
-  ];
+async function attempt(c: AppContext, perMinute: number): Promise<readonly [name: string, value: string][]> {
+  const client = clientOf(c.req.raw.headers, c.get("config").trustedProxies);
+  const { allowed, remaining, resetMs } = await takeOfClient(c.env, "registration", client, perMinute);
+  const state = { amount: perMinute, remaining, resetMs };
+  if (allowed) return limitHeaders(state);
+  throw limitExceeded(`An address may try to register ${perMinute} agents in a minute`, state);
 }
 
 /** The first thing that is wrong is what is told. */

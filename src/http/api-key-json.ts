@@ -4,12 +4,15 @@ import type { ApiKeyRecord, Permissions } from "../tenant/messages.ts";
 import { toRfc3339Offset } from "../ves/index.ts";
 import { timeOrNull, timeText } from "./schemas.ts";
 
-/** Most requests a minute that a key may be given. */
+/** Most requests in a window that a key may be given. */
 export const MAX_RATE_LIMIT = 10_000;
 
 export const permissionsText = z.enum(["admin", "read_write", "read", "write"]);
 
-export const rateLimitOrNull = z.int().nullable().describe("Requests a minute; null: no limit of its own");
+export const rateLimitOrNull = z
+  .int()
+  .nullable()
+  .describe("Requests in RATE_LIMIT_WINDOW_SECONDS, a minute unless set otherwise; null: no limit of its own");
 
 /** An API key, as listed. */
 export const apiKeyResponse = z.object({

@@ -36,7 +36,9 @@ const minting = z
       .min(1)
       .max(MAX_RATE_LIMIT)
       .nullish()
-      .describe("Requests a minute; absent: the caller's own limit, none for an administrator"),
+      .describe(
+        "Requests in RATE_LIMIT_WINDOW_SECONDS, a minute unless set otherwise; absent: the caller's own limit, none for an administrator",
+      ),
   })
   .meta({ id: "ApiKeyRequest", description: "Member names may also be given in snake_case" });
 

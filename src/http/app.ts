@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { configOf } from "../config.ts";
 import { RequestError } from "../errors.ts";
+import { HeldGrants } from "../limits/held-grants.ts";
 import { adminEndpoints } from "./admin.ts";
 import { adminGuard } from "./admin-guard.ts";
 import { agentKeyEndpoints } from "./agent-keys.ts";
@@ -93,7 +94,7 @@ export function createApp(): Hono<AppEnv> {
   });
   app.use(crossOrigin);
   app.use(adminGuard);
-  mount(app, endpoints);
+  mount(app, endpoints, new HeldGrants());
 
   const document = openApiDocument(endpoints);
   app.get("/openapi.json", (c) => {

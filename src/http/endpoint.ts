@@ -1,8 +1,9 @@
 import type { Hono } from "hono";
 import type { z } from "zod";
-import { authenticate } from "../access/authenticate.ts";
 import type { Config } from "../config.ts";
 import { RequestError } from "../errors.ts";
+import type { HeldGrants } from "../limits/held-grants.ts";
+import { admit } from "./admission.ts";
 import type { AppContext, AppEnv, Subject } from "./context.ts";
 import { checkUrlEncoding, parseBody, parseParameters, readJsonBody } from "./request-input.ts";
 
@@ -60,16 +61,18 @@ const SUNSET = "Fri, 31 Dec 2027 23:59:59 GMT";
 /**
  * Serves the endpoints, and 405 on their paths for every other method. The first path that matches answers, so a fixed
  * one stands before one with parameters that it would match: `/events/ingest` before `/events/{event_id}`.
+ *
+ * @param held what this isolate has been granted of the callers' rate limits
  */
-export function mount(app: Hono<AppEnv>, endpoints: readonly Endpoint[]): void {
+export function mount(app: Hono<AppEnv>, endpoints: readonly Endpoint[], held: HeldGrants): void {
   for (const [path, routes] of Map.groupBy(endpoints, (route) => route.path)) {
-    for (const route of routes) app.on(route.method, honoPath(path), (c) => serve(c, route));
+    for (const route of routes) app.on(route.method, honoPath(path), (c) => serve(c, route, held));
     const methods = routes.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ");
     app.all(honoPath(path), async (c) => {
       c.set("route", path);
       // Which methods a path has is told to those who may use it.
-      if (!routes.some(({ isPublic }) => isPublic)) await authenticate(c.req.raw.headers, c.env, c.get("config"));
+      if (!routes.some(({ isPublic }) => isPublic)) await admit(c, held);
       throw new RequestError("METHOD_NOT_ALLOWED", `${c.req.method} is not served here, only ${allow}`, {
         headers: { allow },
       });
@@ -77,7 +80,7 @@ export function mount(app: Hono<AppEnv>, endpoints: readonly Endpoint[]): void {
   }
 }
 
-async function serve(c: AppContext, route: Endpoint): Promise<Response> {
+async function serve(c: AppContext, route: Endpoint, held: HeldGrants): Promise<Response> {
   c.set("route", route.path);
   if (route.successor !== undefined) {
     c.header("deprecation", "true");
@@ -87,7 +90,7 @@ async function serve(c: AppContext, route: Endpoint): Promise<Response> {
     );
     c.header("link", `<${successor}>; rel="successor-version"`);
   }
-  if (!route.isPublic) c.set("principal", await authenticate(c.req.raw.headers, c.env, c.get("config")));
+  if (!route.isPublic) await admit(c, held);
   checkUrlEncoding(c.req.url);
   const params = route.params && parseParameters(route.params, c.req.param() as Record<string, string>);
   const query = route.query && parseParameters(route.query, c.req.query());

@@ -27,11 +27,26 @@ export interface OpenApiDocument {
   readonly openapi: "3.1.0";
   readonly info: { readonly title: string; readonly version: string; readonly description: string };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, Schema>>; readonly securitySchemes: unknown };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Schema>>;
+    readonly headers: Readonly<Record<string, unknown>>;
+    readonly securitySchemes: unknown;
+  };
 }
 
 const DESCRIPTION = `Numbers signed events of commerce agents, one gap-free log for each (tenant, store), and answers with
-signed receipts (VES v1.0). Every error has the same form; its code tells programs what to do, its message people.`;
+signed receipts (VES v1.0). Every error has the same form; its code tells programs what to do, its message people.
+
+Where a tenant or an API key has a rate limit, each of its requests counts, and every answer tells how the tightest limit stands:
+\`ratelimit-limit\`, \`ratelimit-remaining\` and \`ratelimit-reset\` (seconds until more of it is free).`;
+
+/** Of a 429, each described once. */
+const LIMIT_HEADERS = {
+  "retry-after": "Seconds until a request fits",
+  "ratelimit-limit": "Requests that the limit allows in its window",
+  "ratelimit-remaining": "What is left of it",
+  "ratelimit-reset": "Seconds until more of it is free",
+};
 
 const NOT_MODIFIED = { 304: { description: "The caller has it already, by the If-None-Match that was sent" } };
 
@@ -64,6 +79,10 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
   const json = (schema: Schema): unknown => ({ "application/json": { schema } });
   const errorContent = json(jsonSchema(errorSchema, "output"));
 
+  const headerLinks = Object.fromEntries(
+    Object.keys(LIMIT_HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+  );
+
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of endpoints) {
     // Any URL may be wrongly encoded, and any server wrongly configured.
@@ -71,12 +90,19 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
       400,
       503,
       ...(route.body ? [413, 415, 422] : []),
-      ...(route.isPublic ? [] : [401, 403]),
+      ...(route.isPublic ? [] : [401, 403, 429]),
       ...(route.errors ?? []),
     ]);
     const errors = [...statuses]
       .toSorted((a, b) => a - b)
-      .map((status) => [status, { description: meaning(status), content: errorContent }]);
+      .map((status) => [
+        status,
+        {
+          description: meaning(status),
+          ...(status === 429 ? { headers: headerLinks } : {}),
+          content: errorContent,
+        },
+      ]);
     paths[route.path] = {
       ...paths[route.path],
       [route.method.toLowerCase()]: {
@@ -108,6 +134,12 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
     paths,
     components: {
       schemas: Object.fromEntries(Object.entries(schemas).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+      headers: Object.fromEntries(
+        Object.entries(LIMIT_HEADERS).map(([name, description]) => [
+          name,
+          { description, schema: { type: "integer" } },
+        ]),
+      ),
       securitySchemes: {
         apiKey: {
           type: "apiKey",
@@ -166,7 +198,7 @@ function meaning(status: number): string {
     case 422:
       return "The body is JSON of another form than expected; details name the members";
     case 429:
-      return "Too many";
+      return "A rate limit is used up";
     case 500:
       return "The contract does not take it: the message says why";
     default:

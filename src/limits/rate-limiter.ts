@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { type Grant, type GrantRequest, grantUses } from "./grant.ts";
 import { SlidingWindow, type Taken } from "./sliding-window.ts";
 
 /** Keys of one object, each up to a kilobyte. */
@@ -25,6 +26,13 @@ export class RateLimiter extends DurableObject<Env> {
     const taken = this.#window.take(key, { amount, windowSeconds }, cost, Date.now());
     this.#stayWhileCounting();
     return taken;
+  }
+
+  /** Uses for one isolate, of several limits at once, some of them in advance: see {@link grantUses}. */
+  grant(request: GrantRequest): Grant {
+    const grant = grantUses(this.#window, request, Date.now());
+    this.#stayWhileCounting();
+    return grant;
   }
 
   #stayWhileCounting(): void {

@@ -6,8 +6,8 @@ export interface Taken {
   readonly allowed: boolean;
   /** What is left of the limit, whether or not this was allowed. */
   readonly remaining: number;
-  /** Seconds until the oldest use is forgotten; after a refusal, until an attempt of that cost fits. At least 1. */
-  readonly resetSeconds: number;
+  /** Milliseconds until the oldest use is forgotten; after a refusal, until an attempt of that cost fits. */
+  readonly resetMs: number;
 }
 
 /** One limit for each of many keys: how much of it may be used, in any stretch of time as long as the window. */
@@ -43,17 +43,28 @@ export class SlidingWindow {
 
   /** @param now milliseconds since the epoch, never less than before */
   take(key: string, limit: Limit, cost: number, now: number): Taken {
-    const sliceMs = (limit.windowSeconds * 1_000) / SLICES;
-    const known = this.#uses.get(key);
-    // Under another window the slices mean other times: the count begins anew.
-    const uses = known?.sliceMs === sliceMs ? known : { slices: new Map<number, number>(), sliceMs };
-    forgetOld(uses, now);
+    const uses = this.#usesOf(key, limit, now);
     const used = sum(uses.slices.values());
     const allowed = used + cost <= limit.amount;
     if (allowed) this.#use(key, uses, cost, now);
     const remaining = Math.max(0, limit.amount - used - (allowed ? cost : 0));
     const freeAt = whenFree(uses, allowed ? 1 : used + cost - limit.amount);
-    return { allowed, remaining, resetSeconds: Math.max(1, Math.ceil((freeAt - now) / 1_000)) };
+    return { allowed, remaining, resetMs: freeAt - now };
+  }
+
+  /** What is left of the key's limit. */
+  left(key: string, limit: Limit, now: number): number {
+    return Math.max(0, limit.amount - sum(this.#usesOf(key, limit, now).slices.values()));
+  }
+
+  /** Uncounts what was taken at `takenAt` and was not used, as far as it still counts. */
+  giveBack(key: string, { windowSeconds }: Limit, cost: number, takenAt: number): void {
+    const uses = this.#uses.get(key);
+    if (uses?.sliceMs !== sliceMsOf(windowSeconds)) return;
+    const slice = Math.floor(takenAt / uses.sliceMs);
+    const used = uses.slices.get(slice) ?? 0;
+    if (used > cost) uses.slices.set(slice, used - cost);
+    else uses.slices.delete(slice);
   }
 
   /** Drops the keys of which nothing counts any more. */
@@ -62,6 +73,15 @@ export class SlidingWindow {
       forgetOld(uses, now);
       if (uses.slices.size === 0) this.#uses.delete(key);
     }
+  }
+
+  #usesOf(key: string, { windowSeconds }: Limit, now: number): Uses {
+    const sliceMs = sliceMsOf(windowSeconds);
+    const known = this.#uses.get(key);
+    // Under another window the slices mean other times: the count begins anew.
+    const uses = known?.sliceMs === sliceMs ? known : { slices: new Map<number, number>(), sliceMs };
+    forgetOld(uses, now);
+    return uses;
   }
 
   #use(key: string, uses: Uses, cost: number, now: number): void {
@@ -73,6 +93,19 @@ export class SlidingWindow {
     const [leastLately] = this.#uses.keys();
     if (leastLately !== undefined) this.#uses.delete(leastLately);
   }
+}
+
+/**
+ * How long from now the present slice of a window goes on. Whatever is used until then counts for a whole window at least, as
+ * what is used now does.
+ */
+export function restOfSliceMs(windowSeconds: number, now: number): number {
+  const sliceMs = sliceMsOf(windowSeconds);
+  return (Math.floor(now / sliceMs) + 1) * sliceMs - now;
+}
+
+function sliceMsOf(windowSeconds: number): number {
+  return (windowSeconds * 1_000) / SLICES;
 }
 
 /** When what was used in the slice stops to count: a whole window after its last moment. */

@@ -9,13 +9,13 @@ describe("a sliding window", () => {
   test("allows the limit, then refuses until the oldest use is a window old", () => {
     const window = new SlidingWindow(10);
     const take = (ms: number) => window.take("a", MINUTE, 1, START + ms);
-    expect(take(0)).toEqual({ allowed: true, remaining: 2, resetSeconds: 61 });
-    expect(take(10_000)).toEqual({ allowed: true, remaining: 1, resetSeconds: 51 });
-    expect(take(20_000)).toEqual({ allowed: true, remaining: 0, resetSeconds: 41 });
-    expect(take(20_500)).toEqual({ allowed: false, remaining: 0, resetSeconds: 41 });
-    expect(take(59_999)).toEqual({ allowed: false, remaining: 0, resetSeconds: 2 });
-    expect(take(61_000)).toEqual({ allowed: true, remaining: 0, resetSeconds: 10 });
-    expect(take(61_001)).toEqual({ allowed: false, remaining: 0, resetSeconds: 10 });
+    expect(take(0)).toEqual({ allowed: true, remaining: 2, resetMs: 61_000 });
+    expect(take(10_000)).toEqual({ allowed: true, remaining: 1, resetMs: 51_000 });
+    expect(take(20_000)).toEqual({ allowed: true, remaining: 0, resetMs: 41_000 });
+    expect(take(20_500)).toEqual({ allowed: false, remaining: 0, resetMs: 40_500 });
+    expect(take(59_999)).toEqual({ allowed: false, remaining: 0, resetMs: 1_001 });
+    expect(take(61_000)).toEqual({ allowed: true, remaining: 0, resetMs: 10_000 });
+    expect(take(61_001)).toEqual({ allowed: false, remaining: 0, resetMs: 9_999 });
   });
 
   test("counts costs, and says when one that was refused fits", () => {
@@ -23,9 +23,9 @@ describe("a sliding window", () => {
     const take = (cost: number, ms: number) => window.take("a", { amount: 10, windowSeconds: 60 }, cost, START + ms);
     expect(take(4, 0)).toMatchObject({ allowed: true, remaining: 6 });
     expect(take(4, 5_000)).toMatchObject({ allowed: true, remaining: 2 });
-    expect(take(3, 5_000)).toEqual({ allowed: false, remaining: 2, resetSeconds: 56 });
-    expect(take(7, 5_000)).toEqual({ allowed: false, remaining: 2, resetSeconds: 61 });
-    expect(take(11, 5_000)).toEqual({ allowed: false, remaining: 2, resetSeconds: 61 });
+    expect(take(3, 5_000)).toEqual({ allowed: false, remaining: 2, resetMs: 56_000 });
+    expect(take(7, 5_000)).toEqual({ allowed: false, remaining: 2, resetMs: 61_000 });
+    expect(take(11, 5_000)).toEqual({ allowed: false, remaining: 2, resetMs: 61_000 });
     expect(take(2, 5_000)).toMatchObject({ allowed: true, remaining: 0 });
     expect(take(3, 61_000)).toMatchObject({ allowed: true, remaining: 1 });
   });

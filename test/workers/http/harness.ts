@@ -37,6 +37,8 @@ export interface Call {
   readonly raw?: BodyInit;
   /** Settings and bindings of the deployment that differ from those of the other tests. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  /** Another isolate of the deployment, as far as an app of its own makes one. */
+  readonly isolate?: App;
 }
 
 const away = (): Promise<never> => Promise.reject(new Error("the anchoring Worker is away"));
@@ -69,8 +71,8 @@ export async function call<Body = unknown>(method: string, path: string, given: 
   // As bytes: a text would bring a content type of its own.
   const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
   const request = new Request(ORIGIN + path, { method, headers, ...(bytes === undefined ? {} : { body: bytes }) });
-  const response = await (given.settings
-    ? deployedWith(given.settings).fetch(request)
+  const response = await (given.settings || given.isolate
+    ? deployedWith(given.settings ?? {}, given.isolate).fetch(request)
     : exports.default.fetch(request));
   const text = await response.text();
 
@@ -89,9 +91,14 @@ export async function call<Body = unknown>(method: string, path: string, given: 
   return { status: response.status, headers: response.headers, text, body };
 }
 
-const app = createApp();
+type App = ReturnType<typeof createApp>;
 
-function deployedWith(settings: Readonly<Record<string, unknown>>): { fetch: (request: Request) => Promise<Response> } {
+const firstIsolate = createApp();
+
+function deployedWith(
+  settings: Readonly<Record<string, unknown>>,
+  app: App = firstIsolate,
+): { fetch: (request: Request) => Promise<Response> } {
   return {
     fetch: async (request) => {
       const context = createExecutionContext();
