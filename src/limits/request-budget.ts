@@ -1,3 +1,4 @@
+import { log } from "../observe/log.ts";
 import type { GrantRequest, NamedLimit } from "./grant.ts";
 import type { HeldGrants, Standing } from "./held-grants.ts";
 
@@ -28,7 +29,7 @@ export async function useBudget(env: Env, held: HeldGrants, budget: RequestBudge
     const grant = await inTime(ask(env, budget.object, decided));
     return held.settle(bucket, decided, grant, { askedAt, now: Date.now() });
   } catch (error) {
-    console.error(`the rate limits of ${budget.object} could not be asked, its requests pass`, error);
+    log.error("rate limits could not be asked, and requests pass", { object: budget.object, error: String(error) });
     held.unanswered(bucket, Date.now());
     return null;
   }

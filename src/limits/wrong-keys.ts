@@ -1,3 +1,4 @@
+import { log } from "../observe/log.ts";
 import { takeOfClient } from "./client-limit.ts";
 
 /** Clients that an isolate remembers. */
@@ -27,7 +28,7 @@ export class WrongKeys {
       const { remaining } = await takeOfClient(env, "wrong-key", client, perMinute);
       if (remaining === 0) this.#refuse(client, Date.now() + REFUSED_MS);
     } catch (error) {
-      console.error("a wrong API key could not be counted", error);
+      log.error("a wrong API key could not be counted", { error: String(error) });
     }
   }
 

@@ -83,12 +83,12 @@ async function latencies({ signer, caller }: Agent, samples: number): Promise<re
 /** As {@link latencies}, with one burst of the flood after the other meanwhile. */
 async function latenciesDuring(flood: () => Promise<readonly number[]>, agent: Agent, samples: number) {
   const statuses: number[] = [];
-  let isOver = false;
+  const end = new AbortController();
   const flooding = (async () => {
-    for (; !isOver; await sleep(REST_MS)) statuses.push(...(await flood()));
+    for (; !end.signal.aborted; await sleep(REST_MS)) statuses.push(...(await flood()));
   })();
   const taken = await latencies(agent, samples);
-  isOver = true;
+  end.abort();
   await flooding;
   return { taken, statuses };
 }
