@@ -17,6 +17,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["workerd"] } },
   test: {
     globalSetup: "test/support/postgres.setup.ts",
+    // Most suites wait more than they compute.
+    maxWorkers: 2,
     projects: [
       { test: { name: "node", include: ["test/conformance/**/*.test.ts", "test/node/**/*.test.ts"] } },
       {
@@ -32,7 +34,6 @@ export default defineConfig({
         ],
         test: {
           name: "workers",
-          maxWorkers: 2,
           include: ["test/conformance/**/*.test.ts", "test/workers/**/*.test.ts"],
         },
       },
