@@ -61,10 +61,7 @@ const GROUPS: readonly (readonly [names: string, instead: string])[] = [
     "LOG_FORMAT LOG_JSON LOG_CONSOLE",
     "every line of the log is JSON, for Workers Logs (`[observability]` in `wrangler.toml`) and `wrangler tail`",
   ],
-  [
-    "OTEL_EXPORTER_OTLP_ENDPOINT OTEL_SERVICE_NAME OTEL_SERVICE_VERSION OTEL_SAMPLE_RATE",
-    "Workers Logs: `[observability]` in `wrangler.toml`, which has its own `head_sampling_rate`",
-  ],
+  ["OTEL_SERVICE_VERSION", "traces name the version that runs"],
 ];
 
 /** A group of variables that are not read, in the order of the document. */

@@ -8,8 +8,8 @@ const DEFAULT: LogLevel = "info";
  * The level that a deployment logs at: LOG_LEVEL, or what RUST_LOG names for everything. One that cannot be read counts as
  * the default here; reading the settings refuses it.
  */
-export function logLevelOf(env: Readonly<Record<string, unknown>>): LogLevel {
-  return readLogLevel(env["LOG_LEVEL"]) ?? levelOfDirectives(env["RUST_LOG"]) ?? DEFAULT;
+export function logLevelOf({ LOG_LEVEL: level, RUST_LOG: directives }: Readonly<Record<string, unknown>>): LogLevel {
+  return readLogLevel(level) ?? levelOfDirectives(directives) ?? DEFAULT;
 }
 
 /** The level of this name, in any case; undefined when there is none. */

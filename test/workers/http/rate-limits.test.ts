@@ -205,7 +205,10 @@ describe("an object that cannot be asked", () => {
     }
     const said = errors.mock.calls.map(([message]) => String(message).replace(/tenant\/\S+/, "T"));
     expect(said.length).toBeLessThanOrEqual(1 + Math.floor((Date.now() - from) / 1_000));
-    expect(said[0]).toBe("the rate limits of T could not be asked, its requests pass");
+    expect(JSON.parse(said[0] ?? "")).toMatchObject({
+      message: "rate limits could not be asked, and requests pass",
+      object: "T",
+    });
     errors.mockRestore();
   });
 });

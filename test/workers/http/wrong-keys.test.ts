@@ -71,8 +71,8 @@ it("where wrong keys cannot be counted, they are refused as ever", async () => {
   const from = newAddress();
   const errors = vi.spyOn(console, "error").mockImplementation(() => undefined);
   for (let n = 0; n < 5; n++) expect((await head(madeUp(), from, { ...settings, LIMITS: away })).status).toBe(401);
-  expect(errors.mock.calls.map(([message]): unknown => message)).toEqual(
-    Array.from({ length: 5 }, () => "a wrong API key could not be counted"),
+  expect(errors.mock.calls.map(([line]) => JSON.parse(String(line)) as object)).toMatchObject(
+    Array.from({ length: 5 }, () => ({ message: "a wrong API key could not be counted" })),
   );
   errors.mockRestore();
 });
