@@ -36,7 +36,8 @@ the machine's; the ratios are what counts, and those with a bound are marked "pa
 Events have payloads of about 400 bytes and come four to an entity. They are made and signed before any clock starts, and
 sent by processes of their own over keep-alive connections; each measurement begins with a warm-up that does not count.
 Sides that are compared take turns, and rounds are compared one by one; E takes the fastest; A, F and the long run of I are
-single runs; J compares the median times of single requests. Where a whole Worker is measured its streams seal their events, as they always do; a mirror is only in I.
+single runs; J takes turns request by request. Where a whole Worker is measured its streams seal their events, as they
+always do; a mirror is only in I.
 
   A  Ingest end to end over HTTP: verify, sequence, store durably, sign receipts. One stream, one workerd.
   B  Group commit: one-event requests of 32 callers, against the same Worker made to commit each request by itself.
