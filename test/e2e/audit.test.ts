@@ -128,7 +128,7 @@ describe("npm run admin -- audit", () => {
     ["no file", ["--file", "/nowhere"], /^\/nowhere cannot be read: ENOENT/],
     ["no such head", ["--head", "/nowhere"], /^\/nowhere cannot be read: ENOENT/],
     ["no tenant's id", ["--tenant", "t"], /^--tenant takes a UUID, not "t"\. See npm run admin -- audit --help\n$/],
-    ["no number", ["--last", "x"], /^--last takes a number, not "x"\. See /],
+    ["no number", ["--last", "x"], /^--last takes a whole number from 0 on, not "x"\. See /],
     ["a head of a file", ["--file", "f", "--save-head", "h"], /^Only the sequencer signs a head: .*\. See /],
   ])("exit code 2: %s", async (_, args, sentence) => {
     const outcome = await audit(...args);

@@ -229,7 +229,7 @@ describe("a mirror altered by hand is found out", () => {
 
 describe("what a server must not say is found out", () => {
   const line = (attempt: number, wait: number): string =>
-    `mirroring stream 0a/0b failed, attempt ${attempt}; repeated in ${wait} ms: Error: x\n`;
+    `${JSON.stringify({ message: "mirroring the stream failed", attempt, retry_ms: wait, error: "Error: x" })}\n`;
 
   test("a stack, or anything else than the sentences known", () => {
     expect(failedAttempts(line(1, 700))).toHaveLength(1);

@@ -293,7 +293,11 @@ describe("exit code 2, with a sentence, when it cannot be found out", () => {
   test.each<[string, string[], RegExp]>([
     ["nothing to look at", [], /^Give --url, --database-url or both\. See npm run admin -- fsck --help\n$/],
     ["an unknown option", ["--colour"], /^Unknown option '--colour'\. See /],
-    ["a URL without a key", ["--url", "http://127.0.0.1:9"], /^The sequencer wants an API key: give --api-key\. See /],
+    [
+      "a URL without a key",
+      ["--url", "http://127.0.0.1:9"],
+      /^The sequencer wants an API key: give --key-file or --api-key\. See /,
+    ],
     ["a URL that is none", ["--url", "x", "--api-key", "k"], /^The URL must begin with http:\/\/ or https:\/\//],
     ["no stream", ["--url", "http://127.0.0.1:9", "--api-key", "k"], /^Only the database knows all streams: /],
     ["half a stream", ["--database-url", "postgres://x/y", "--tenant", id], /^Give --tenant and --store together\. /],
