@@ -39,11 +39,11 @@ one, and one that anchors nothing none of that.`,
 
 /** With what this isolate has counted just now. Null where nothing is added up. */
 async function askMetrics(env: Env, scope: Scope): Promise<ShardReading | "away" | null> {
-  const METRICS: Env["METRICS"] | undefined = env.METRICS;
-  if (METRICS === undefined) return null;
+  const send = sendPieces(env);
+  if (send === null) return null;
   try {
-    await recorder.deliver(sendPieces(env));
-    return await readMetrics(METRICS, scope);
+    await recorder.deliver(send);
+    return await readMetrics(env.METRICS, scope);
   } catch (error) {
     log.error("reading the metrics failed", { error: String(error) });
     return "away";

@@ -50,9 +50,9 @@ export class Recorder {
     this.observe(name, labels, (Date.now() - startedAt) / 1_000);
   }
 
-  /** Sees to it that what was recorded is delivered within about a second. */
-  deliverSoon(lifetime: Lifetime, send: SendPiece): void {
-    if (this.#table.isEmpty && this.#unacknowledged === null) return;
+  /** Sees to it that what was recorded is delivered within about a second; nothing is where `send` is null. */
+  deliverSoon(lifetime: Lifetime, send: SendPiece | null): void {
+    if (send === null || (this.#table.isEmpty && this.#unacknowledged === null)) return;
     this.#send = send;
     this.#delivery.soon(lifetime);
   }

@@ -97,7 +97,7 @@ export class StreamSequencer extends DurableObject<Env> {
   readonly #upkeep: Upkeep;
   /** Null in a deployment without a mirror. */
   readonly #hyperdrive: Hyperdrive | null;
-  readonly #sendPiece: SendPiece;
+  readonly #sendPiece: SendPiece | null;
   /** Rows that were written and are not counted yet. */
   #rowsWritten = 0;
 

@@ -102,7 +102,7 @@ function deployedWith(
   return {
     fetch: async (request) => {
       const context = createExecutionContext();
-      // Numbers are delivered a second later, for which this would wait: they go with those of another request.
+      // Without METRICS, since numbers are delivered a second later, and this would wait for it.
       const response = await app.fetch(request, { ...env, METRICS: undefined, ...settings }, context);
       await waitOnExecutionContext(context);
       return response;
