@@ -48,14 +48,11 @@ async function mirrorNextBatches(store: SqlStore, stream: StreamRef, connection:
     await noteFrozen(connection, stream, reason);
     return false;
   }
+  // First there, then here: as long as it is frozen here, this is tried again.
+  if (frozenReason !== null) await noteThawed(connection, stream);
   const mirroredSequence = isWritten ? end : tip.sequenceEnd;
   // Whatever failed before, this worked: the next failure is a first one, however long the backlog still is.
-  updateMirrorState(store, { mirroredSequence, failures: 0 });
-  if (frozenReason !== null) {
-    // First there, then here: as long as it is frozen here, this is tried again.
-    await noteThawed(connection, stream);
-    updateMirrorState(store, { frozenReason: null });
-  }
+  updateMirrorState(store, { mirroredSequence, failures: 0, ...(frozenReason === null ? {} : { frozenReason: null }) });
   return mirroredSequence < readProgress(store).sealedSequence;
 }
 
