@@ -104,7 +104,8 @@ export async function signDraft(
     ...(baseVersion === undefined ? {} : { base_version: baseVersion }),
   };
   const signingHash = eventSigningHash(event);
-  const { payload: _payload, ...wire } = toWireEnvelope({ ...event, agent_signature: await key.sign(signingHash) });
+  // `source_agent` repeats a member, for readers of the log.
+  const { payload: _payload, source_agent: _agent, ...wire } = toWireEnvelope({ ...event, agent_signature: await key.sign(signingHash) });
   return {
     eventId: event.event_id,
     commandId: event.command_id ?? null,
@@ -120,7 +121,7 @@ export async function signDraft(
 }
 
 /** The canonical text is there already, so the payload is not written out a second time. */
-function withPayload(wire: Omit<WireEnvelope, "payload">, canonicalPayload: string): string {
+function withPayload(wire: Omit<WireEnvelope, "payload" | "source_agent">, canonicalPayload: string): string {
   return `${JSON.stringify(wire).slice(0, -1)},"payload":${canonicalPayload}}`;
 }
 
@@ -132,6 +133,8 @@ export function draftAgain(envelope: Envelope, eventId: string): Draft {
 }
 
 function canonicalPayloadOf(payload: JsonValue): string {
+  // Null stands for no payload on the wire.
+  if (payload === null) throw invalid("payload", "expected any JSON value but null");
   try {
     const text = canonicalJson(payload);
     // As the sequencer will read it: nesting, and the key that other implementations give a meaning.

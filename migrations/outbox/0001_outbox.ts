@@ -73,8 +73,9 @@ export const outbox: Migration = {
       quarantine       TEXT,
       UNIQUE (tenant_id, store_id, sequence_number)
     ) STRICT;
-    CREATE INDEX pulled_by_event ON pulled_events (tenant_id, store_id, event_id);
+    CREATE INDEX pulled_by_event ON pulled_events (tenant_id, store_id, event_id, sequence_number);
     CREATE INDEX pulled_by_entity ON pulled_events (tenant_id, store_id, entity_type, entity_id, sequence_number);
+    CREATE INDEX pulled_quarantined ON pulled_events (tenant_id, store_id, sequence_number) WHERE quarantine IS NOT NULL;
 
     CREATE TABLE verified_batches (
       tenant_id       TEXT NOT NULL,

@@ -16,15 +16,15 @@ describe("pull", () => {
     const { agent: reader } = await newAgent();
     const first = await pushSome(writer, 3);
     expect(await reader.pull()).toEqual({ pulled: 3, quarantined: 0, batches: 0, sequence: 3 });
-    const second = await pushSome(writer, 2_500);
-    expect(await reader.pull()).toMatchObject({ pulled: 2_500, sequence: 2_503 });
+    const second = await pushSome(writer, 1_500);
+    expect(await reader.pull()).toMatchObject({ pulled: 1_500, sequence: 1_503 });
     const requests = model.requests.filter((request) => request === "GET /api/v1/ves/events").length;
-    expect(requests).toBe(1 + 3);
+    expect(requests).toBe(1 + 2);
     expect(await reader.pull()).toMatchObject({ pulled: 0 });
-    for (const id of [first[0], second[2_499]]) {
+    for (const id of [first[0], second[1_499]]) {
       expect(await reader.waitFor(id ?? "", { timeoutMs: 10 })).toMatchObject({ eventId: id, payload: { total: 1 } });
     }
-    expect(reader.status()).toMatchObject({ pulledSequence: 2_503, headSequence: 2_503, sealedSequence: 0 });
+    expect(reader.status()).toMatchObject({ pulledSequence: 1_503, headSequence: 1_503, sealedSequence: 0 });
   });
 
   test("computes sealed batches again, incrementally", async () => {
@@ -46,9 +46,9 @@ describe("pull", () => {
   test("reads as many batches as there are", async () => {
     const { model, agent: newAgent } = await testStream();
     const writer = await newAgent();
-    await pushSome(writer, 2_100);
-    for (let i = 0; i < 2_100; i++) model.seal(1);
-    expect(await writer.agent.pull()).toMatchObject({ pulled: 2_100, batches: 2_100 });
+    await pushSome(writer, 1_050);
+    for (let i = 0; i < 1_050; i++) model.seal(1);
+    expect(await writer.agent.pull()).toMatchObject({ pulled: 1_050, batches: 1_050 });
   });
 
   test.each([
@@ -111,7 +111,7 @@ describe("pull", () => {
   test.each([
     ["left out", (model: Model) => void model.log.splice(1, 1)],
     ["given twice", (model: Model) => void model.log.splice(1, 0, { ...(model.log[0] as Model["log"][0]) })],
-    ["in another order", (model: Model) => void model.log.reverse()],
+    ["in another order", (model: Model) => void model.log.splice(0, 2, ...model.log.slice(0, 2).toReversed())],
   ])("a log with an event %s is refused, and nothing of the page is stored", async (_what, harm) => {
     const { model, agent: newAgent } = await testStream();
     const { agent: reader } = await newAgent();
