@@ -1,0 +1,15 @@
+import { writeSync } from "node:fs";
+import { liveOnce, type Settings } from "./agent-life.ts";
+
+/*
+ * An agent to be killed: `node agent-process.ts SETTINGS DIES_AT`. SETTINGS are a {@link Settings} as JSON; before step number
+ * DIES_AT it kills itself, or never where that is 0. Prints `done` when all is settled.
+ */
+
+const [settings = "", diesAt = "0"] = process.argv.slice(2);
+let steps = 0;
+
+await liveOnce(JSON.parse(settings) as Settings, () => {
+  if (++steps === Number(diesAt)) process.kill(process.pid, "SIGKILL");
+});
+writeSync(1, `done after ${steps} steps\n`);
