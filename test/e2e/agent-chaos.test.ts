@@ -7,7 +7,14 @@ import { type Mishap, startHttpProxy } from "../support/http-proxy.ts";
 import { readHead } from "./support/admin.ts";
 import { readServedLog } from "./support/derive-log.ts";
 import { type AgentProcess, type Member, newMember, reopen, startAgent } from "./support/agents.ts";
-import { bundleFile, removeTempDirs, type ServerProcess, startServer, tempDir } from "./support/processes.ts";
+import {
+  bundleFile,
+  removeTempDirs,
+  type ServerProcess,
+  startServer,
+  tempDir,
+  waitUntil,
+} from "./support/processes.ts";
 import { type Random, seededRandom } from "./support/random.ts";
 
 /** One round takes about 6 s. */
@@ -17,7 +24,10 @@ const EVENTS_EACH = 60;
 const SHARED_ENTITIES = 2;
 /** How often in a round each agent is killed, and the server. */
 const KILLS = 2;
-const MAX_PAUSE_MS = 900;
+/** Answers that a server gives before it is killed, at most. */
+const MAX_ANSWERS = 60;
+/** An agent is killed at most this long after its process has started. */
+const MAX_LIFE_MS = 900;
 
 let bundle: string;
 
@@ -29,7 +39,7 @@ afterAll(removeTempDirs);
 describe("three agents, a bad network, and kill -9 of everybody", () => {
   test(
     "every event is in the log once, in its agent's order, and all agents have the same log",
-    { timeout: ROUNDS * 60_000 },
+    { timeout: ROUNDS * 120_000 },
     async () => {
       const given = process.env["SEED"];
       const seed = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
@@ -49,15 +59,20 @@ async function runRound(random: Random): Promise<void> {
   const stream = { tenantId: crypto.randomUUID(), storeId: crypto.randomUUID() };
   let server = await startServer(bundle, dataDirectory);
   const proxy = await startHttpProxy(server.url);
+  const running = new Set<AgentProcess>();
   try {
     const members: Member[] = [];
     for (let who = 0; who < AGENTS; who++) members.push(await newMember(server, stream, planOf(who, random)));
     proxy.mishap = () => mishapOf(random);
-    const lives = members.map((member) => live(member, proxy.url, server.apiKey, random));
-    let isOver = false;
-    const ending = Promise.all(lives).finally(() => (isOver = true));
-    for (let kill = 0; kill < KILLS && !isOver; kill++) {
-      await Promise.race([sleep(random.below(MAX_PAUSE_MS)), ending]);
+    const lives = members.map((member) => live(member, proxy.url, server.apiKey, random, running));
+    const ending = Promise.all(lives);
+    for (let kill = 0; kill < KILLS; kill++) {
+      const next = proxy.answered + random.below(MAX_ANSWERS);
+      // An agent that fails ends the wait at once.
+      await Promise.race([
+        waitUntil(() => proxy.answered >= next, 60_000, "the agents get answers"),
+        ending.then(() => undefined),
+      ]);
       await server.kill();
       server = await startServer(bundle, dataDirectory);
       proxy.target = server.url;
@@ -68,22 +83,31 @@ async function runRound(random: Random): Promise<void> {
     proxy.mishap = () => undefined;
     await checkLog(server, stream, members);
   } finally {
+    for (const { child } of running) child.kill("SIGKILL");
     await proxy.close();
     await server.kill();
   }
 }
 
 /** Runs the agent again whenever it was killed, until it has come to its end. */
-async function live(member: Member, url: string, apiKey: string, random: Random): Promise<void> {
+async function live(
+  member: Member,
+  url: string,
+  apiKey: string,
+  random: Random,
+  running: Set<AgentProcess>,
+): Promise<void> {
   for (let life = 0; ; life++) {
     const agent: AgentProcess = startAgent({ ...member, url, apiKey, burst: 1 + random.below(12) });
+    running.add(agent);
     const death = life < KILLS ? new AbortController() : undefined;
     // Half a second is what the process takes to start.
-    const killing = sleep(500 + random.below(MAX_PAUSE_MS), undefined, { signal: death?.signal }).then(
+    const killing = sleep(500 + random.below(MAX_LIFE_MS), undefined, { signal: death?.signal }).then(
       () => death !== undefined && agent.child.kill("SIGKILL"),
       () => undefined,
     );
     const isWhole = await agent.ended;
+    running.delete(agent);
     death?.abort();
     if (death !== undefined) await killing;
     if (isWhole) return;

@@ -26,6 +26,8 @@ export interface HttpProxy {
   mishap: () => Mishap | undefined;
   /** How often each kind of mishap has come. */
   readonly counts: Map<Mishap["kind"], number>;
+  /** Answers of the server that were passed on. */
+  answered: number;
   readonly close: () => Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export async function startHttpProxy(target: string): Promise<HttpProxy> {
     const retryAfter = answer.headers.get("retry-after");
     response.writeHead(answer.status, retryAfter === null ? {} : { "retry-after": retryAfter });
     response.end(content);
+    proxy.answered++;
   };
   const forward = ({ method = "GET", url = "", headers }: IncomingMessage, body: string): Promise<Response> =>
     fetch(proxy.target + url, {
@@ -60,6 +63,7 @@ export async function startHttpProxy(target: string): Promise<HttpProxy> {
     target,
     mishap: () => undefined,
     counts: new Map(),
+    answered: 0,
     close: () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();

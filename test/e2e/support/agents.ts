@@ -32,7 +32,7 @@ export interface AgentProcess {
 /** @param diesAt the step before which it kills itself; 0: it does not */
 export function startAgent(settings: Settings, diesAt = 0): AgentProcess {
   const args = ["--disable-warning=ExperimentalWarning", PROGRAM, JSON.stringify(settings), String(diesAt)];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] });
   const output = collectOutput(child);
   const ended = once(child, "close").then(() => {
     if (child.signalCode === "SIGKILL") return false;

@@ -17,7 +17,6 @@ beforeAll(async () => {
   for (let i = 0; i < 5; i++) recorded.push(await writer.agent.record(orderEvent()));
   await writer.agent.push();
   const eventId = recorded[2]?.eventId ?? "";
-  await expect(writer.agent.proof(eventId)).rejects.toMatchObject({ code: "NOT_YET_SEALED" });
   setTimeout(() => stream.model.seal(), 20);
   evidence = await writer.agent.proof(eventId, { timeoutMs: 5_000 });
 });
@@ -27,6 +26,13 @@ const changed = (part: keyof Evidence, change: object): unknown =>
   structuredClone({ ...evidence, [part]: { ...(evidence[part] as object), ...change } });
 
 describe("evidence", () => {
+  test("is there once the event's batch is sealed", async () => {
+    const { eventId } = await writer.agent.record(orderEvent());
+    await expect(writer.agent.proof(eventId)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await writer.agent.push();
+    await expect(writer.agent.proof(eventId)).rejects.toMatchObject({ code: "NOT_YET_SEALED" });
+  });
+
   test("verifies as JSON, anywhere, with the sequencer's key alone", async () => {
     const copy: unknown = JSON.parse(JSON.stringify(evidence));
     const verdict = await verifyEvidence(copy, { sequencerKeys: sequencerKeys() });

@@ -39,16 +39,32 @@ const hash = new Uint8Array(32).fill(7);
 
 function row(eventId: string, change: Partial<NewOutboxRow> = {}): NewOutboxRow {
   return {
-    ...{ eventId, commandId: null, ...entity, eventType: "order.created", baseVersion: null, agentId: "a" },
-    ...{ createdAt: "2026-01-01T00:00:00Z", signingHash: hash, envelope: "{}", replaces: null, recordedAt: 1 },
+    eventId,
+    commandId: null,
+    ...entity,
+    eventType: "order.created",
+    baseVersion: null,
+    agentId: "a",
+    createdAt: "2026-01-01T00:00:00Z",
+    signingHash: hash,
+    envelope: "{}",
+    replaces: null,
+    recordedAt: 1,
     ...change,
   };
 }
 
 function pulled(sequenceNumber: number, change: Partial<PulledRow> = {}): PulledRow {
   return {
-    ...{ sequenceNumber, eventId: `p${sequenceNumber}`, ...entity, eventType: "order.created", agentId: "b" },
-    ...{ sequencedAt: "2026-01-01T00:00:00Z", pulledAt: 2, envelope: "{}", quarantine: null },
+    sequenceNumber,
+    eventId: `p${sequenceNumber}`,
+    ...entity,
+    eventType: "order.created",
+    agentId: "b",
+    sequencedAt: "2026-01-01T00:00:00Z",
+    pulledAt: 2,
+    envelope: "{}",
+    quarantine: null,
     leafHash: new Uint8Array(32).fill(sequenceNumber),
     ...change,
   };
