@@ -105,7 +105,11 @@ export async function signDraft(
   };
   const signingHash = eventSigningHash(event);
   // `source_agent` repeats a member, for readers of the log.
-  const { payload: _payload, source_agent: _agent, ...wire } = toWireEnvelope({ ...event, agent_signature: await key.sign(signingHash) });
+  const {
+    payload: _payload,
+    source_agent: _agent,
+    ...wire
+  } = toWireEnvelope({ ...event, agent_signature: await key.sign(signingHash) });
   return {
     eventId: event.event_id,
     commandId: event.command_id ?? null,
