@@ -103,6 +103,8 @@ export async function resolveConflicts(
  * were pulled. One that was sent is left to the sequencer, which may have it already.
  */
 export function markConcurrent(tables: StreamTables, agentId: string, entities: Iterable<EntityRef>): void {
+  // Most of the time nothing waits, and no entity need be looked up.
+  if (tables.outbox({ agentId, state: "pending", limit: 1 }).length === 0) return;
   for (const entity of entities) {
     const current = tables.entityVersion(entity);
     const pending = tables.outbox({ entity, agentId, state: "pending" });

@@ -65,6 +65,8 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
       ? pinnedKeys()
       : new Map(Object.entries(given).map(([v, hex]) => [Number(v), fromHex(hex, 32)]));
   const directories = new Map<string, { readonly directory: KeyDirectory; readonly readAt: number }>();
+  const readings = new Map<string, Promise<KeyDirectory>>();
+  let refreshing: Promise<void> | undefined;
 
   function pinnedKeys(): ReadonlyMap<number, Uint8Array> {
     const text = store.transaction(stream, (tables) => tables.state(PINNED));
@@ -72,7 +74,13 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
     return new Map(Object.entries(pinned).map(([version, hex]) => [Number(version), fromHex(hex, 32)]));
   }
 
-  async function refresh(signal: AbortSignal | undefined): Promise<void> {
+  /** A request's receipts ask for the keys all at once; they are read once. */
+  function refresh(signal: AbortSignal | undefined): Promise<void> {
+    refreshing ??= readKeys(signal).finally(() => (refreshing = undefined));
+    return refreshing;
+  }
+
+  async function readKeys(signal: AbortSignal | undefined): Promise<void> {
     const answer = await api.get("/api/v1/sequencer/keys", sequencerKeysAnswer, { signal });
     const published = new Map(answer.keys.map(({ key_version, public_key }) => [key_version, toHex(public_key)]));
     const pinned = new Map(Array.from(pinnedKeys(), ([version, key]) => [version, toHex(key)]));
@@ -95,6 +103,22 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
     return keys;
   };
 
+  async function readDirectory(agentId: string, signal: AbortSignal | undefined): Promise<KeyDirectory> {
+    const path = `/api/v1/agents/${agentId}/signing-keys?tenant_id=${stream.tenantId}`;
+    const directory = await api.get(path, directoryForm, { signal });
+    let problem = await directoryProblem(directory, agentId, stream.tenantId, await sequencerKeys(signal));
+    if (problem !== undefined && given === undefined) {
+      // It may be signed by a key that is newer than those that are pinned.
+      await refresh(signal);
+      problem = await directoryProblem(directory, agentId, stream.tenantId, keys);
+    }
+    if (problem !== undefined) throw new AgentError("INVALID_DIRECTORY", problem);
+    const read = { directory, readAt: Date.now() };
+    directories.set(agentId, read);
+    store.transaction(stream, (tables) => tables.setState(DIRECTORY_PREFIX + agentId, JSON.stringify(read)));
+    return directory;
+  }
+
   return {
     sequencerKeys,
     sequencerKey: async (version, signal) => {
@@ -106,20 +130,14 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
     directory: async (agentId, isFresh, signal) => {
       const kept = directories.get(agentId) ?? storedDirectory(store, stream, agentId);
       const maxAge = isFresh ? 0 : DIRECTORY_MAX_AGE_MS;
-      if (kept !== undefined && Date.now() - kept.readAt <= maxAge) return kept.directory;
-      const path = `/api/v1/agents/${agentId}/signing-keys?tenant_id=${stream.tenantId}`;
-      const directory = await api.get(path, directoryForm, { signal });
-      let problem = await directoryProblem(directory, agentId, stream.tenantId, await sequencerKeys(signal));
-      if (problem !== undefined && given === undefined) {
-        // It may be signed by a key that is newer than those that are pinned.
-        await refresh(signal);
-        problem = await directoryProblem(directory, agentId, stream.tenantId, keys);
+      if (kept !== undefined && Date.now() - kept.readAt <= maxAge) {
+        directories.set(agentId, kept);
+        return kept.directory;
       }
-      if (problem !== undefined) throw new AgentError("INVALID_DIRECTORY", problem);
-      const read = { directory, readAt: Date.now() };
-      directories.set(agentId, read);
-      store.transaction(stream, (tables) => tables.setState(DIRECTORY_PREFIX + agentId, JSON.stringify(read)));
-      return directory;
+      // A page of events asks for one directory as often as it has events of its agent; it is read once.
+      const reading = readings.get(agentId) ?? readDirectory(agentId, signal).finally(() => readings.delete(agentId));
+      readings.set(agentId, reading);
+      return reading;
     },
   };
 }

@@ -20,6 +20,8 @@ describe("pull", () => {
     expect(await reader.pull()).toMatchObject({ pulled: 1_500, sequence: 1_503 });
     const requests = model.requests.filter((request) => request === "GET /api/v1/ves/events").length;
     expect(requests).toBe(1 + 2);
+    // One agent has signed them all, and the sequencer has one key.
+    expect(model.requests.filter((request) => request.endsWith("/signing-keys"))).toHaveLength(1);
     expect(await reader.pull()).toMatchObject({ pulled: 0 });
     for (const id of [first[0], second[1_499]]) {
       expect(await reader.waitFor(id ?? "", { timeoutMs: 10 })).toMatchObject({ eventId: id, payload: { total: 1 } });

@@ -18,6 +18,7 @@ describe("push", () => {
     expect(ids(outcomes)).toEqual(ids(recorded));
     expect(model.log.map(({ event_id: id }) => id)).toEqual(ids(recorded));
     expect(model.pushed.map(({ length }) => length)).toEqual([4, 4, 2]);
+    expect(model.requests.filter((request) => request.endsWith("/sequencer/keys"))).toHaveLength(1);
     expect(agent.outcome(recorded[9]?.eventId ?? "")).toMatchObject({ kind: "accepted", sequenceNumber: 10 });
     expect(await agent.push()).toEqual({ outcomes: [], stopped: null });
   });
