@@ -1,0 +1,308 @@
+import { z } from "zod";
+import { parseUuid } from "../../src/ves/index.ts";
+import { createApi } from "./api.ts";
+import { type Conflict, type ConflictStrategy, conflicts, resolveConflict, resolveConflicts } from "./conflicts.ts";
+import { type Context, transaction } from "./context.ts";
+import { type AgentEvent, draftOf } from "./draft.ts";
+import { AgentError } from "./errors.ts";
+import type { Evidence, EvidenceSettings, EvidenceVerdict } from "./evidence.ts";
+import { type LogEvent, logEvent, type UnsequencedEvent, unsequencedEvent } from "./log-event.ts";
+import { createMutex } from "./mutex.ts";
+import type { Outcome, PushReport } from "./outcomes.ts";
+import { adviceFor } from "./outcomes.ts";
+import { gatherEvidence, verifyHeld } from "./proof.ts";
+import { pull, pulledSequence, type PullReport } from "./pull.ts";
+import { push } from "./push.ts";
+import { createRecorder, type RecordedEvent } from "./record.ts";
+import { DEFAULT_RETRY, type RetrySettings } from "./retry.ts";
+import { type AgentIdentity, type AgentKeySource, signingKeyOf } from "./signer.ts";
+import { type AgentStatus, statusOf } from "./status.ts";
+import type { AgentStore, EntityRef, OutboxRow } from "./store/store.ts";
+import { type Credential, httpTransport, type Transport } from "./transport.ts";
+import { createTrust, type TrustSettings } from "./trust.ts";
+import { waitForEvent, type WaitOptions, type WaitTarget } from "./wait.ts";
+
+/** What an agent is made of. */
+export interface AgentOptions {
+  /** Where the sequencer serves. */
+  readonly url?: string;
+  readonly credential?: Credential;
+  /** Another way to the sequencer, in place of `url` and `credential`. */
+  readonly transport?: Transport;
+  readonly identity: AgentIdentity;
+  readonly key: AgentKeySource;
+  readonly store: AgentStore;
+  /** What becomes of conflicts in `sync()`; `manual` when absent. */
+  readonly onConflict?: ConflictStrategy;
+  /** Which of the sequencer's keys are believed. Those it shows first, when absent. */
+  readonly trust?: TrustSettings;
+  /** Version of the signed form. 2 when absent, which covers the command and the expected version as well. */
+  readonly vesVersion?: 1 | 2;
+  /** Most events of a request, 500 when absent, at most 1,000. */
+  readonly batchEvents?: number;
+  /** Most characters of a request, 4 Mi when absent, at most 8 Mi. */
+  readonly batchCharacters?: number;
+  /** Milliseconds that one try of a request may take; 30,000 when absent. */
+  readonly timeoutMs?: number;
+  readonly retry?: Partial<RetrySettings>;
+  /** Milliseconds after which another process may push the outbox of one that died while pushing; 10,000 when absent. */
+  readonly leaseMs?: number;
+  /** Whether the sequencer is told in `sync()` up to where the log was pulled; not when absent. */
+  readonly acknowledge?: boolean;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** What a synchronisation has done. */
+export interface SyncReport {
+  readonly push: PushReport;
+  readonly pull: PullReport;
+  /** Conflicts that were said again of the present version. */
+  readonly rebased: number;
+}
+
+/** What the agent knows of an entity. */
+export interface History extends EntityRef {
+  /** Events of it that were pulled: what the next one gives as `baseVersion`. */
+  readonly version: number;
+  /** The verified ones, in the log's order. */
+  readonly events: readonly LogEvent[];
+  /** Own events that are not among them, in the order of recording. */
+  readonly unsequenced: readonly UnsequencedEvent[];
+}
+
+/** An event of the log that does not verify. */
+export interface QuarantinedEvent {
+  readonly sequenceNumber: number;
+  readonly eventId: string;
+  readonly reason: string;
+}
+
+/** An agent of one stream: it records events, sends them, and keeps a verified copy of the log. */
+export interface Agent {
+  readonly identity: AgentIdentity;
+  /**
+   * Signs an event and stores it. Needs no network. When it returns, the event is on disk and will be pushed.
+   *
+   * @throws AgentError INVALID_EVENT, EVENT_EXISTS or CLOSED; nothing was stored then
+   */
+  record(event: AgentEvent): Promise<RecordedEvent>;
+  /** Sends what was recorded. Never throws for what the network or the sequencer does: the report says it. */
+  push(options?: CallOptions): Promise<PushReport>;
+  /** Brings the agent's copy of the log up to the head, verified. @throws AgentError */
+  pull(options?: CallOptions): Promise<PullReport>;
+  /**
+   * Pushes, pulls, resolves conflicts as `onConflict` says, and pushes what came of that.
+   *
+   * @throws AgentError when the sequencer cannot be asked, or its answers are not to be believed
+   */
+  sync(options?: CallOptions): Promise<SyncReport>;
+  /** Waits until a verified event is in the agent's copy of the log. @throws AgentError TIMEOUT, ABORTED */
+  waitFor(target: WaitTarget, options?: WaitOptions): Promise<LogEvent>;
+  /** What is known of an entity, from the agent's own store. */
+  history(entityType: string, entityId: string): History;
+  /** What became of an own event; `undefined` for one that is not in the store. */
+  outcome(eventId: string): Outcome | undefined;
+  /** Own events that expect another version of their entity than the present one, in the order of recording. */
+  conflicts(): readonly Conflict[];
+  /**
+   * Ends a conflict. Pull first: what is said again is said of the version that the agent knows of.
+   *
+   * @returns id of the event that stands in its place; null when it was dropped
+   * @throws AgentError NO_CONFLICT
+   */
+  resolve(eventId: string, resolution: "rebase" | "drop"): Promise<string | null>;
+  /**
+   * All that shows that an event is in the log, verified, to be kept or handed on.
+   *
+   * @param options.timeoutMs how long to wait for its batch to be sealed; not at all when absent
+   * @throws AgentError NOT_FOUND, NOT_YET_SEALED, LOG_CONTRADICTION
+   */
+  proof(eventId: string, options?: CallOptions & { readonly timeoutMs?: number }): Promise<Evidence>;
+  /** Verifies evidence against the pinned keys and the agent's copy of the log. Asks nobody but `anchor.ethCall`. */
+  verify(evidence: Evidence, options?: Pick<EvidenceSettings, "anchor">): Promise<EvidenceVerdict>;
+  /** Events of the log that do not verify, and why. */
+  quarantined(): readonly QuarantinedEvent[];
+  status(): AgentStatus;
+  /**
+   * Removes own events from the store that were settled so long ago and that the copy of the log holds.
+   *
+   * @returns how many
+   */
+  prune(olderThanMs: number): number;
+  /** Waits for what is being stored or sent, and closes the store. */
+  close(): Promise<void>;
+}
+
+/** Times that conflicts are resolved in one synchronisation: others may come in between again and again. */
+const MAX_REBASES = 5;
+
+/** @throws AgentError INVALID_OPTIONS; Error when the store cannot be read */
+export async function createAgent(options: AgentOptions): Promise<Agent> {
+  const context = await contextOf(options);
+  const recorder = createRecorder(context);
+  const pushing = createMutex();
+  const pulling = createMutex();
+  const closing = new AbortController();
+  const { identity } = context;
+
+  const open = <T>(work: () => T): T => {
+    if (closing.signal.aborted) throw new AgentError("CLOSED", "The agent was closed");
+    return work();
+  };
+  const either = (signal: AbortSignal | undefined): AbortSignal =>
+    signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+  const pushAll = (signal?: AbortSignal): Promise<PushReport> => pushing(() => push(context, either(signal)));
+  const pullAll = (signal?: AbortSignal): Promise<PullReport> => pulling(() => pull(context, either(signal)));
+
+  const sync = async (signal?: AbortSignal): Promise<SyncReport> => {
+    let pushed = await pushAll(signal);
+    if (pushed.stopped !== null && !mayPullAfter(pushed.stopped)) throw pushed.stopped;
+    let pulled = await pullAll(signal);
+    let rebased = 0;
+    for (let round = 0; round < MAX_REBASES && pushed.stopped === null; round++) {
+      const again = await resolveConflicts(context, recorder, options.onConflict ?? "manual");
+      if (again === 0) break;
+      rebased += again;
+      const more = await pushAll(signal);
+      pushed = { outcomes: [...pushed.outcomes, ...more.outcomes], stopped: more.stopped };
+      const rest = await pullAll(signal);
+      pulled = {
+        ...rest,
+        pulled: pulled.pulled + rest.pulled,
+        quarantined: pulled.quarantined + rest.quarantined,
+        batches: pulled.batches + rest.batches,
+      };
+    }
+    if (options.acknowledge === true) await acknowledge(context, either(signal));
+    return { push: pushed, pull: pulled, rebased };
+  };
+
+  return {
+    identity,
+    record: async (event) => open(() => recorder.record(draftOf(event, identity), null)),
+    push: async ({ signal } = {}) => open(() => pushAll(signal)),
+    pull: async ({ signal } = {}) => open(() => pullAll(signal)),
+    sync: async ({ signal } = {}) => open(() => sync(signal)),
+    waitFor: async (target, wait = {}) =>
+      open(() => waitForEvent(context, target, { ...wait, signal: either(wait.signal) }, pullAll)),
+    history: (entityType, entityId) => open(() => historyOf(context, { entityType, entityId })),
+    outcome: (eventId) => open(() => outcomeOf(context, eventId)),
+    conflicts: () => open(() => conflicts(context)),
+    resolve: async (eventId, resolution) => open(() => resolveConflict(context, recorder, eventId, resolution)),
+    proof: async (eventId, { timeoutMs = 0, signal } = {}) =>
+      open(() => gatherEvidence(context, eventId, timeoutMs, either(signal))),
+    verify: async (evidence, { anchor } = {}) => open(() => verifyHeld(context, evidence, anchor)),
+    quarantined: () => open(() => quarantinedEvents(context)),
+    status: () => open(() => statusOf(context)),
+    prune: (olderThanMs) =>
+      open(() => {
+        const upTo = pulledSequence(context);
+        return transaction(context, (tables) => tables.prune(upTo, Date.now() - olderThanMs));
+      }),
+    close: async () => {
+      if (closing.signal.aborted) return;
+      closing.abort(new AgentError("CLOSED", "The agent was closed"));
+      await recorder.settled();
+      await Promise.all([pushing(async () => undefined), pulling(async () => undefined)]);
+      context.store.close();
+    },
+  };
+}
+
+/** What keeps an agent from writing need not keep it from reading. */
+function mayPullAfter({ code }: AgentError): boolean {
+  return code === "STREAM_FROZEN" || code === "BUSY" || code === "FORBIDDEN";
+}
+
+async function acknowledge(context: Context, signal: AbortSignal): Promise<void> {
+  const { tenantId, storeId, agentId } = context.identity;
+  const body = JSON.stringify({ tenantId, storeId, sequenceNumber: pulledSequence(context) });
+  await context.api.send("PUT", `/api/v1/ves/cursors/${agentId}`, body, z.looseObject({}), { signal });
+}
+
+function historyOf(context: Context, entity: EntityRef): History {
+  return transaction(context, (tables) => {
+    const pulled = tables.pulled({ entity });
+    const known = new Set(pulled.map(({ eventId }) => eventId));
+    return {
+      ...entity,
+      version: tables.entityVersion(entity),
+      events: pulled.filter(({ quarantine }) => quarantine === null).map(logEvent),
+      unsequenced: tables
+        .outbox({ entity })
+        .filter(({ eventId }) => !known.has(eventId))
+        .map(unsequencedEvent),
+    };
+  });
+}
+
+function quarantinedEvents(context: Context): QuarantinedEvent[] {
+  const rows = transaction(context, (tables) => tables.pulled({ isQuarantined: true }));
+  return rows.map(({ sequenceNumber, eventId, quarantine }) => ({ sequenceNumber, eventId, reason: quarantine ?? "" }));
+}
+
+function outcomeOf(context: Context, eventId: string): Outcome | undefined {
+  const [row] = transaction(context, (tables) => tables.outbox({ eventId }));
+  return row === undefined ? undefined : outcomeOfRow(row);
+}
+
+function outcomeOfRow(row: OutboxRow): Outcome {
+  const { eventId, state } = row;
+  if (state === "accepted") {
+    const receipt = JSON.parse(row.receipt ?? "null");
+    return { kind: "accepted", eventId, sequenceNumber: row.remoteSequence ?? 0, receipt };
+  }
+  if (state === "pending") {
+    const message = row.pushedAt === null ? "Was not sent yet" : "Was sent, and no answer has come";
+    return { kind: "unknown", eventId, message };
+  }
+  const reason = row.reason ?? state;
+  const advice = state === "conflict" ? "resolve" : state === "rejected" ? adviceFor(reason) : "nothing";
+  return { kind: "rejected", eventId, reason, message: row.message ?? "", advice };
+}
+
+async function contextOf(options: AgentOptions): Promise<Context> {
+  const { identity, url, credential, store } = options;
+  const transport =
+    options.transport ??
+    (url === undefined || credential === undefined ? undefined : httpTransport({ url, credential }));
+  if (transport === undefined) {
+    throw new AgentError("INVALID_OPTIONS", "Either url and credential are needed, or transport");
+  }
+  const ids = {
+    tenantId: uuidOption("identity.tenantId", identity.tenantId),
+    storeId: uuidOption("identity.storeId", identity.storeId),
+    agentId: uuidOption("identity.agentId", identity.agentId),
+    keyId: integerOption("identity.keyId", identity.keyId, 0, 0xffff_ffff),
+  };
+  const api = createApi(transport, {
+    timeoutMs: integerOption("timeoutMs", options.timeoutMs ?? 30_000, 1, 600_000),
+    retry: { ...DEFAULT_RETRY, ...options.retry },
+  });
+  return {
+    identity: ids,
+    key: await signingKeyOf(options.key),
+    vesVersion: options.vesVersion ?? 2,
+    store,
+    api,
+    trust: createTrust(store, ids, api, options.trust ?? {}),
+    batchEvents: integerOption("batchEvents", options.batchEvents ?? 500, 1, 1_000),
+    batchCharacters: integerOption("batchCharacters", options.batchCharacters ?? 4 * 1024 ** 2, 1, 8 * 1024 ** 2),
+    leaseMs: integerOption("leaseMs", options.leaseMs ?? 10_000, 100, 600_000),
+  };
+}
+
+function uuidOption(name: string, text: string): string {
+  const id = parseUuid(text);
+  if (id === undefined)
+    throw new AgentError("INVALID_OPTIONS", `${name}: expected a UUID, got ${JSON.stringify(text)}`);
+  return id;
+}
+
+function integerOption(name: string, value: number, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  throw new AgentError("INVALID_OPTIONS", `${name}: expected an integer from ${min} to ${max}, got ${value}`);
+}

@@ -1,0 +1,121 @@
+import { type Envelope, envelopeSchema, newUuidV7 } from "../../src/ves/index.ts";
+import { type Context, transaction } from "./context.ts";
+import { draftAgain } from "./draft.ts";
+import { AgentError } from "./errors.ts";
+import type { Recorder } from "./record.ts";
+import type { EntityRef, OutboxRow, StreamTables } from "./store/store.ts";
+import { expectedVersion } from "./versions.ts";
+
+/**
+ * An own event that expects a version of its entity which is not the present one.
+ *
+ * - `version`: the sequencer refused it
+ * - `concurrent`: it was not sent yet when an event of another agent was pulled that it does not know of
+ * - `follows`: an earlier own event of the same entity is in conflict
+ */
+export interface Conflict extends EntityRef {
+  readonly eventId: string;
+  readonly kind: "version" | "concurrent" | "follows";
+  readonly event: Envelope;
+  /** What it expects. */
+  readonly baseVersion: number;
+  /** What the agent knows of now. */
+  readonly currentVersion: number;
+  readonly message: string;
+}
+
+/** `rebase` says the same of the present version, under a new event id; `drop` gives it up; `manual` leaves it as it is. */
+export type Resolution = "rebase" | "drop" | "manual";
+
+/** What becomes of conflicts when the agent synchronises: one answer for all, or one for each. */
+export type ConflictStrategy = Resolution | ((conflict: Conflict) => Resolution | Promise<Resolution>);
+
+/** Reasons that the agent itself gives to rows in conflict. */
+export const CONCURRENT = "concurrent";
+export const FOLLOWS = "follows_conflict";
+
+/** In the order of recording. */
+export function conflicts(context: Context): Conflict[] {
+  return transaction(context, (tables) =>
+    tables
+      .outbox({ agentId: context.identity.agentId, state: "conflict" })
+      .map((row) => conflictOf(row, expectedVersion(tables, row))),
+  );
+}
+
+function conflictOf(row: OutboxRow, currentVersion: number): Conflict {
+  return {
+    eventId: row.eventId,
+    kind: row.reason === CONCURRENT ? "concurrent" : row.reason === FOLLOWS ? "follows" : "version",
+    entityType: row.entityType,
+    entityId: row.entityId,
+    event: envelopeSchema.parse(JSON.parse(row.envelope)),
+    baseVersion: row.baseVersion ?? 0,
+    currentVersion,
+    message: row.message ?? "",
+  };
+}
+
+/**
+ * Ends a conflict.
+ *
+ * @returns id of the event that stands in its place; null when it was dropped
+ * @throws AgentError NO_CONFLICT
+ */
+export async function resolveConflict(
+  context: Context,
+  recorder: Recorder,
+  eventId: string,
+  resolution: Exclude<Resolution, "manual">,
+): Promise<string | null> {
+  const row = transaction(context, (tables) => {
+    const [found] = tables.outbox({ eventId });
+    if (found?.state !== "conflict") {
+      throw new AgentError("NO_CONFLICT", `Event ${eventId} is not in conflict`);
+    }
+    if (resolution === "drop") tables.update(found.id, { state: "dropped", ackedAt: Date.now() });
+    return found;
+  });
+  if (resolution === "drop") return null;
+  const envelope = envelopeSchema.parse(JSON.parse(row.envelope));
+  const recorded = await recorder.record(draftAgain(envelope, newUuidV7()), eventId);
+  return recorded.eventId;
+}
+
+/** Ends the conflicts as the strategy says, oldest first. @returns how many were rebased */
+export async function resolveConflicts(
+  context: Context,
+  recorder: Recorder,
+  strategy: ConflictStrategy,
+): Promise<number> {
+  let rebased = 0;
+  for (const conflict of conflicts(context)) {
+    const resolution = typeof strategy === "function" ? await strategy(conflict) : strategy;
+    if (resolution === "manual") continue;
+    const replacement = await resolveConflict(context, recorder, conflict.eventId, resolution);
+    if (replacement !== null) rebased++;
+  }
+  return rebased;
+}
+
+/**
+ * Finds own events of these entities that were never sent and whose expectation cannot come true any more, after others' events
+ * were pulled. One that was sent is left to the sequencer, which may have it already.
+ */
+export function markConcurrent(tables: StreamTables, agentId: string, entities: Iterable<EntityRef>): void {
+  // Most of the time nothing waits, and no entity need be looked up.
+  if (tables.outbox({ agentId, state: "pending", limit: 1 }).length === 0) return;
+  for (const entity of entities) {
+    const current = tables.entityVersion(entity);
+    const pending = tables.outbox({ entity, agentId, state: "pending" });
+    const isLost = pending.findIndex(
+      ({ baseVersion, pushedAt }) => pushedAt === null && baseVersion !== null && baseVersion < current,
+    );
+    if (isLost === -1) continue;
+    for (const [index, row] of pending.slice(isLost).entries()) {
+      if (row.baseVersion === null || row.pushedAt !== null) continue;
+      const message = `Expects version ${row.baseVersion} of an entity that has version ${current}`;
+      tables.update(row.id, { state: "conflict", reason: index === 0 ? CONCURRENT : FOLLOWS, message });
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Every way in which the agent says no. The union is closed so that a caller can `switch` over it.
+ *
+ * - `INVALID_OPTIONS`: the agent cannot be made of what was given
+ * - `INVALID_EVENT`: the event breaks a rule and was not recorded
+ * - `EVENT_EXISTS`: an event with this id was recorded before
+ * - `NO_CONFLICT`: the event to be resolved is not in conflict
+ * - `CLOSED`: the agent was closed
+ * - `ABORTED`: the caller's signal said so
+ * - `TIMEOUT`: what was waited for did not come in time
+ * - `UNREACHABLE`: no answer, or none but "later", however often it was asked; try again
+ * - `UNAUTHORIZED`, `FORBIDDEN`: the credential is not known, or does not allow this
+ * - `STREAM_FROZEN`: the stream takes no writes until an operator has looked at it; reads go on
+ * - `REFUSED`: the sequencer refuses the request, and would again
+ * - `NOT_FOUND`, `NOT_YET_SEALED`: there is no such event, or no proof of it yet
+ * - `BUSY`: another process pushes the same outbox just now
+ * - `MALFORMED_ANSWER`: what came is no answer of a sequencer
+ * - `SEQUENCER_KEY_CHANGED`: the sequencer's keys are not those that were pinned
+ * - `INVALID_RECEIPT`: a receipt does not verify; its event does not count as sent
+ * - `INVALID_DIRECTORY`: an agent's key directory is not signed by the sequencer, or is another agent's
+ * - `LOG_GAP`: the sequencer left numbers out
+ * - `LOG_CONTRADICTION`: a sealed batch is not what its events lead to, or not what was sealed before
+ */
+export type AgentErrorCode =
+  | "INVALID_OPTIONS"
+  | "INVALID_EVENT"
+  | "EVENT_EXISTS"
+  | "NO_CONFLICT"
+  | "CLOSED"
+  | "ABORTED"
+  | "TIMEOUT"
+  | "UNREACHABLE"
+  | "UNAUTHORIZED"
+  | "FORBIDDEN"
+  | "STREAM_FROZEN"
+  | "REFUSED"
+  | "NOT_FOUND"
+  | "NOT_YET_SEALED"
+  | "BUSY"
+  | "MALFORMED_ANSWER"
+  | "SEQUENCER_KEY_CHANGED"
+  | "INVALID_RECEIPT"
+  | "INVALID_DIRECTORY"
+  | "LOG_GAP"
+  | "LOG_CONTRADICTION";
+
+interface AgentErrorExtras {
+  readonly cause?: unknown;
+  /** The sequencer's own code and message, where it was the sequencer that said no. */
+  readonly server?: { readonly status: number; readonly code: string; readonly message: string };
+  /** Milliseconds after which the sequencer asks to be tried again. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** The only error that the agent throws on purpose. `message` is for people, `code` is for programs and never changes. */
+export class AgentError extends Error {
+  override readonly name = "AgentError";
+  readonly code: AgentErrorCode;
+  readonly server: AgentErrorExtras["server"];
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: AgentErrorCode, message: string, extras: AgentErrorExtras = {}) {
+    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.code = code;
+    this.server = extras.server;
+    this.retryAfterMs = extras.retryAfterMs;
+  }
+}
+
+/** @throws AgentError ABORTED when the signal has said so */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw aborted(signal);
+}
+
+export function aborted(signal: AbortSignal): AgentError {
+  return new AgentError("ABORTED", "Aborted by the caller", { cause: signal.reason });
+}

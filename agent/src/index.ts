@@ -1,0 +1,43 @@
+/*
+ * An agent that records events offline, sends them to a sequencer, and keeps a verified copy of the log. Runs in Node, Workers
+ * and browsers; what keeps it on disk is in `./sqlite`.
+ */
+export {
+  type Agent,
+  type AgentOptions,
+  type CallOptions,
+  createAgent,
+  type History,
+  type QuarantinedEvent,
+  type SyncReport,
+} from "./agent.ts";
+export type { AnchoredEvent, EthCall } from "./anchor-call.ts";
+export type { Conflict, ConflictStrategy, Resolution } from "./conflicts.ts";
+export type { AgentEvent } from "./draft.ts";
+export { AgentError, type AgentErrorCode } from "./errors.ts";
+export {
+  type Evidence,
+  type EvidenceCheck,
+  type EvidenceSettings,
+  type EvidenceVerdict,
+  verifyEvidence,
+} from "./evidence.ts";
+export type { LogEvent, UnsequencedEvent } from "./log-event.ts";
+export type { Advice, Outcome, PushReport } from "./outcomes.ts";
+export type { PullReport } from "./pull.ts";
+export type { RecordedEvent } from "./record.ts";
+export type { RetrySettings } from "./retry.ts";
+export type { AgentIdentity, AgentKeySource } from "./signer.ts";
+export type { AgentStatus } from "./status.ts";
+export { memoryStore } from "./store/memory.ts";
+export { sqlAgentStore } from "./store/sql-store.ts";
+export type * from "./store/store.ts";
+export {
+  type Credential,
+  httpTransport,
+  type Transport,
+  type TransportReply,
+  type TransportRequest,
+} from "./transport.ts";
+export type { KeyDirectory, NewSequencerKey, TrustSettings } from "./trust.ts";
+export type { WaitOptions, WaitTarget } from "./wait.ts";

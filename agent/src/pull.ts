@@ -1,0 +1,125 @@
+import { leafHasher } from "../../src/ves/index.ts";
+import { eventsAnswer } from "./answers.ts";
+import { checkEvent, type Refreshed } from "./check-event.ts";
+import { markConcurrent } from "./conflicts.ts";
+import { type Context, streamQuery, transaction } from "./context.ts";
+import { verifySealed } from "./sealed.ts";
+import { HEAD_SEQUENCE, LAST_SYNC_AT, PULLED_SEQUENCE } from "./state-keys.ts";
+import type { EntityRef, PulledRow, StreamTables } from "./store/store.ts";
+
+/** What a pull has brought. */
+export interface PullReport {
+  /** Events that were new. */
+  readonly pulled: number;
+  /** Those among them that do not verify. They are kept with the reason, and given to nobody as events. */
+  readonly quarantined: number;
+  /** Sealed batches that were computed again. */
+  readonly batches: number;
+  /** Up to here the log was pulled. */
+  readonly sequence: number;
+}
+
+type Page = Awaited<ReturnType<typeof fetchPage>>;
+
+/** The most that the sequencer gives at once. */
+const PAGE_SIZE = 1_000;
+
+/**
+ * Brings the agent's copy of the log up to the head. Each page is checked, and stored together with how far the log was pulled,
+ * so what was checked once is never checked again, and a crash costs one page. Then the batches that were sealed since are
+ * computed again from their events.
+ *
+ * @throws AgentError; what was stored by then stays
+ */
+export async function pull(context: Context, signal: AbortSignal | undefined): Promise<PullReport> {
+  let pulled = 0;
+  let quarantined = 0;
+  const refreshed: Refreshed = new Set();
+  let next: Promise<Page> | undefined = fetchPage(context, pulledSequence(context) + 1, signal);
+  while (next !== undefined) {
+    const page: Page = await next;
+    // The sequencer makes the next page while this one is being checked.
+    next = page.hasMore ? fetchPage(context, page.from + page.envelopes.length, signal) : undefined;
+    next?.catch(() => undefined);
+    const rows = await checkPage(context, page, refreshed, signal);
+    const stored = transaction(context, (tables) => storePage(tables, context.identity.agentId, rows, page.head));
+    pulled += stored.length;
+    quarantined += stored.filter(({ quarantine }) => quarantine !== null).length;
+  }
+  const batches = await verifySealed(context, signal);
+  return { pulled, quarantined, batches, sequence: pulledSequence(context) };
+}
+
+export function pulledSequence(context: Context): number {
+  return transaction(context, (tables) => Number(tables.state(PULLED_SEQUENCE) ?? 0));
+}
+
+async function fetchPage(context: Context, from: number, signal: AbortSignal | undefined) {
+  const path = `/api/v1/ves/events?${streamQuery(context)}&from=${from}&limit=${PAGE_SIZE}`;
+  const { events, head_sequence: head, has_more: hasMore } = await context.api.get(path, eventsAnswer, { signal });
+  // A page that says there is more and brings nothing would be asked for without end.
+  return { from, envelopes: events.map(({ envelope }) => envelope), head, hasMore: hasMore && events.length > 0 };
+}
+
+function checkPage(
+  context: Context,
+  { from, envelopes }: Page,
+  refreshed: Refreshed,
+  signal: AbortSignal | undefined,
+): Promise<PulledRow[]> {
+  const leafOf = leafHasher(context.identity);
+  // All at once: signatures are verified on other threads where there are any.
+  return Promise.all(
+    envelopes.map((envelope, index) => checkEvent(context, envelope, from + index, leafOf, refreshed, signal)),
+  );
+}
+
+/** @returns the rows that were not there: another process may have stored some of them meanwhile */
+function storePage(tables: StreamTables, agentId: string, rows: readonly PulledRow[], head: number): PulledRow[] {
+  const before = Number(tables.state(PULLED_SEQUENCE) ?? 0);
+  const stored: PulledRow[] = [];
+  const versions = new Map<string, { entity: EntityRef; version: number; isOthers: boolean }>();
+  for (const given of rows.filter(({ sequenceNumber }) => sequenceNumber > before)) {
+    const row = withoutTwin(tables, given);
+    tables.addPulled(row);
+    stored.push(row);
+    const name = JSON.stringify([row.entityType, row.entityId]);
+    const known = versions.get(name) ?? { entity: row, version: tables.entityVersion(row), isOthers: false };
+    const isOwn = row.agentId === agentId && row.quarantine === null && settleOwn(tables, row);
+    versions.set(name, { ...known, version: known.version + 1, isOthers: known.isOthers || !isOwn });
+  }
+  for (const { entity, version } of versions.values()) tables.setEntityVersion(entity, version);
+  tables.setState(PULLED_SEQUENCE, String(Math.max(before, rows.at(-1)?.sequenceNumber ?? 0)));
+  tables.setState(HEAD_SEQUENCE, String(Math.max(head, Number(tables.state(HEAD_SEQUENCE) ?? 0))));
+  tables.setState(LAST_SYNC_AT, String(Date.now()));
+  const touched = Array.from(versions.values()).filter(({ isOthers }) => isOthers);
+  markConcurrent(
+    tables,
+    agentId,
+    touched.map(({ entity }) => entity),
+  );
+  return stored;
+}
+
+/** An event id stands in the log once. */
+function withoutTwin(tables: StreamTables, row: PulledRow): PulledRow {
+  if (row.quarantine !== null || tables.pulled({ eventId: row.eventId, limit: 1 }).length === 0) return row;
+  return { ...row, quarantine: "its event id stands at an earlier number already" };
+}
+
+/**
+ * Notes where an own event stands. One whose rejection was heard and which is in the log nevertheless, because a copy of its
+ * request came late, is pushed again for its receipt.
+ *
+ * @returns whether this store holds it
+ */
+function settleOwn(tables: StreamTables, { eventId, sequenceNumber }: PulledRow): boolean {
+  const [row] = tables.outbox({ eventId });
+  if (row === undefined) return false;
+  const isHeard = row.state === "accepted" || row.state === "pending";
+  tables.update(row.id, {
+    remoteSequence: sequenceNumber,
+    ...(isHeard ? {} : { state: "pending", reason: null, message: null, ackedAt: null, pushedAt: Date.now() }),
+  });
+  return true;
+}

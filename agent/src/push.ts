@@ -1,0 +1,210 @@
+import { equalBytes, fromHex, type Receipt, receiptHash, verifyEd25519, VesError } from "../../src/ves/index.ts";
+import type { z } from "zod";
+import { ingestAnswer } from "./answers.ts";
+import { type Context, transaction } from "./context.ts";
+import { FOLLOWS } from "./conflicts.ts";
+import { AgentError } from "./errors.ts";
+import { withPushLease } from "./lease.ts";
+import { adviceFor, type Outcome, type PushReport } from "./outcomes.ts";
+import { PUSHED_SEQUENCE } from "./state-keys.ts";
+import type { OutboxRow, StreamTables } from "./store/store.ts";
+
+type IngestAnswer = z.output<typeof ingestAnswer>;
+
+/** A verified answer about one event. */
+type Verdict = Exclude<Outcome, { readonly kind: "unknown" }>;
+
+/**
+ * Sends what is in the outbox, oldest first and one request after another: nothing is sent while anything before it is without
+ * an answer, so the log holds the agent's events in the order of recording, whatever is lost or comes twice on the way.
+ *
+ * @throws what the store throws
+ */
+export async function push(context: Context, signal: AbortSignal | undefined): Promise<PushReport> {
+  const outcomes: Outcome[] = [];
+  try {
+    const done = await withPushLease(context, async () => {
+      for (let rows = nextRows(context); rows.length > 0; rows = nextRows(context)) {
+        outcomes.push(...(await pushRows(context, rows, signal)));
+      }
+      return true;
+    });
+    if (done !== undefined) return { outcomes, stopped: null };
+    return { outcomes, stopped: new AgentError("BUSY", "Another process is pushing this outbox") };
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    return { outcomes: [...outcomes, ...error.outcomes], stopped: error.reason };
+  }
+}
+
+/** What ended a push, with what became of the events that it had sent last. */
+class Interrupted extends Error {
+  readonly reason: AgentError;
+  readonly outcomes: readonly Outcome[];
+
+  constructor(reason: AgentError, outcomes: readonly Outcome[]) {
+    super(reason.message);
+    this.reason = reason;
+    this.outcomes = outcomes;
+  }
+}
+
+/** The next events to be sent together, marked as sent. */
+function nextRows(context: Context): OutboxRow[] {
+  return transaction(context, (tables) => {
+    const pending = tables.outbox({
+      agentId: context.identity.agentId,
+      state: "pending",
+      limit: context.batchEvents,
+    });
+    const rows = pending.slice(0, sendableTogether(pending, context.batchCharacters));
+    const now = Date.now();
+    for (const { id, pushedAt } of rows) if (pushedAt === null) tables.update(id, { pushedAt: now });
+    return rows;
+  });
+}
+
+/**
+ * How many of these may go in one request. Two events of one entity that both expect a version may not: were the first refused
+ * because another agent's event came in between, the second would find the version that it expects, and pass without the first.
+ */
+export function sendableTogether(rows: readonly OutboxRow[], maxCharacters: number): number {
+  const expecting = new Set<string>();
+  let characters = 0;
+  for (const [index, { entityType, entityId, baseVersion, envelope }] of rows.entries()) {
+    characters += envelope.length + 1;
+    const entity = JSON.stringify([entityType, entityId]);
+    const isChained = baseVersion !== null && expecting.has(entity);
+    if (index > 0 && (isChained || characters > maxCharacters)) return index;
+    if (baseVersion !== null) expecting.add(entity);
+  }
+  return rows.length;
+}
+
+/** @throws Interrupted */
+async function pushRows(
+  context: Context,
+  rows: readonly OutboxRow[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Outcome[]> {
+  try {
+    const body = `{"agentId":"${context.identity.agentId}","events":[${rows.map(({ envelope }) => envelope).join(",")}]}`;
+    const answer = await context.api.send("POST", "/api/v1/ves/events/ingest", body, ingestAnswer, { signal });
+    const verdicts = await verdictsOf(context, rows, answer, signal);
+    transaction(context, (tables) => settle(tables, verdicts));
+    return verdicts;
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    if (error.code === "REFUSED") return pushApart(context, rows, error, signal);
+    const unknown = rows.map(({ eventId }) => ({ kind: "unknown" as const, eventId, message: error.message }));
+    throw new Interrupted(error, unknown);
+  }
+}
+
+/** A request was refused as a whole: halves of it are sent, until those events stand alone that nobody will take. */
+async function pushApart(
+  context: Context,
+  rows: readonly OutboxRow[],
+  error: AgentError,
+  signal: AbortSignal | undefined,
+): Promise<readonly Outcome[]> {
+  const [only, ...others] = rows;
+  if (only !== undefined && others.length === 0) {
+    const reason = `request_refused: ${error.server?.code ?? error.code}`;
+    const verdict = rejected(only.eventId, reason, error.server?.message ?? error.message);
+    transaction(context, (tables) => settle(tables, [verdict]));
+    return [verdict];
+  }
+  const middle = Math.ceil(rows.length / 2);
+  const first = await pushRows(context, rows.slice(0, middle), signal);
+  try {
+    return [...first, ...(await pushRows(context, rows.slice(middle), signal))];
+  } catch (later) {
+    if (!(later instanceof Interrupted)) throw later;
+    throw new Interrupted(later.reason, [...first, ...later.outcomes]);
+  }
+}
+
+/** @throws AgentError MALFORMED_ANSWER, INVALID_RECEIPT, or what reading the sequencer's keys throws */
+async function verdictsOf(
+  context: Context,
+  rows: readonly OutboxRow[],
+  answer: IngestAnswer,
+  signal: AbortSignal | undefined,
+): Promise<Verdict[]> {
+  const receipts = new Map((answer.receipts ?? []).map((receipt) => [receipt.eventId, receipt]));
+  const rejections = new Map((answer.rejections ?? []).map((rejection) => [rejection.event_id, rejection]));
+  const verdicts = rows.map(async (row): Promise<Verdict> => {
+    const { eventId } = row;
+    const receipt = receipts.get(eventId);
+    if (receipt !== undefined) {
+      await checkReceipt(context, row, receipt, signal);
+      const { sequenceNumber } = receipt;
+      const isNew = sequenceNumber >= (answer.sequenceStart ?? Infinity) && sequenceNumber <= (answer.sequenceEnd ?? 0);
+      return { kind: isNew ? "accepted" : "replayed", eventId, sequenceNumber, receipt };
+    }
+    const rejection = rejections.get(eventId);
+    if (rejection !== undefined) return rejected(eventId, rejection.reason, rejection.message);
+    throw new AgentError("MALFORMED_ANSWER", `The answer says nothing of event ${eventId}`);
+  });
+  return Promise.all(verdicts);
+}
+
+function rejected(eventId: string, reason: string, message: string): Verdict {
+  return { kind: "rejected", eventId, reason, message, advice: adviceFor(reason) };
+}
+
+/** Nothing the sequencer says is taken over but the number, which its signature covers (VES 3.4). */
+async function checkReceipt(
+  { identity, trust }: Context,
+  { eventId, signingHash }: OutboxRow,
+  receipt: Receipt,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const fail = (why: string): never => {
+    throw new AgentError("INVALID_RECEIPT", `The receipt of event ${eventId} ${why}`);
+  };
+  const { sequencerKeyVersion: version, sequenceNumber } = receipt;
+  const key = await trust.sequencerKey(version, signal);
+  if (key === undefined) return fail(`names version ${version} of the sequencer's key, which is not believed`);
+  try {
+    const hash = receiptHash({ ...identity, eventId, sequenceNumber, eventSigningHash: signingHash });
+    if (!equalBytes(fromHex(receipt.receiptHash, 32), hash)) fail("is not for this event at this number");
+    if (!(await verifyEd25519(key, hash, fromHex(receipt.sequencerSignature, 64))))
+      fail("is not signed by the sequencer");
+  } catch (error) {
+    if (error instanceof VesError) fail(`is malformed: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Writes down what became of the rows. What was accepted stays so, whoever else pushed it and heard otherwise. */
+function settle(tables: StreamTables, verdicts: readonly Verdict[]): void {
+  const ackedAt = Date.now();
+  let pushed = Number(tables.state(PUSHED_SEQUENCE) ?? 0);
+  for (const verdict of verdicts) {
+    const [row] = tables.outbox({ eventId: verdict.eventId });
+    if (row === undefined || row.state === "accepted") continue;
+    if (verdict.kind !== "rejected") {
+      const { sequenceNumber: remoteSequence } = verdict;
+      const receipt = JSON.stringify(verdict.receipt);
+      tables.update(row.id, { state: "accepted", reason: null, message: null, ackedAt, remoteSequence, receipt });
+      pushed = Math.max(pushed, remoteSequence);
+    } else if (row.state === "pending") {
+      const { reason, message, advice } = verdict;
+      tables.update(row.id, { state: advice === "resolve" ? "conflict" : "rejected", reason, message, ackedAt });
+      if (advice === "resolve") holdBack(tables, row);
+    }
+  }
+  tables.setState(PUSHED_SEQUENCE, String(pushed));
+}
+
+/** Later events that expect a version of the same entity counted on the one that was refused: they are in conflict with it. */
+function holdBack(tables: StreamTables, refused: OutboxRow): void {
+  const { entityType, entityId, agentId } = refused;
+  for (const row of tables.outbox({ entity: { entityType, entityId }, agentId, state: "pending" })) {
+    if (row.id <= refused.id || row.baseVersion === null || row.pushedAt !== null) continue;
+    const message = `Follows event ${refused.eventId}, which is in conflict`;
+    tables.update(row.id, { state: "conflict", reason: FOLLOWS, message });
+  }
+}

@@ -1,0 +1,171 @@
+import type {
+  AgentStore,
+  EntityRef,
+  OutboxQuery,
+  OutboxRow,
+  OutboxState,
+  PulledRow,
+  StreamRef,
+  StreamTables,
+  VerifiedBatch,
+} from "./store.ts";
+
+/** All of one stream. */
+interface StreamMemory {
+  nextId: number;
+  readonly outbox: Map<number, OutboxRow>;
+  /** Rows of the outbox by event id. */
+  readonly outboxIds: Map<string, number>;
+  /** By number, from the first event on. */
+  readonly pulled: PulledRow[];
+  /** Numbers by event id; an id has several only in a log that is not sound. */
+  readonly pulledIds: Map<string, readonly number[]>;
+  readonly batches: VerifiedBatch[];
+  readonly entities: Map<string, number>;
+  readonly state: Map<string, string>;
+}
+
+/**
+ * A store that lasts as long as its process: for browsers and Workers, and for agents that only read. What was recorded and
+ * not pushed is gone with it.
+ */
+export function memoryStore(): AgentStore {
+  const streams = new Map<string, StreamMemory>();
+  return {
+    transaction: (stream, body) => {
+      const undo: (() => void)[] = [];
+      try {
+        return body(tablesOf(memoryOf(streams, stream), undo));
+      } catch (error) {
+        for (const step of undo.toReversed()) step();
+        throw error;
+      }
+    },
+    close: () => streams.clear(),
+  };
+}
+
+function memoryOf(streams: Map<string, StreamMemory>, { tenantId, storeId }: StreamRef): StreamMemory {
+  const name = `${tenantId}/${storeId}`;
+  const known = streams.get(name);
+  if (known !== undefined) return known;
+  const memory: StreamMemory = {
+    nextId: 1,
+    outbox: new Map(),
+    outboxIds: new Map(),
+    pulled: [],
+    pulledIds: new Map(),
+    batches: [],
+    entities: new Map(),
+    state: new Map(),
+  };
+  streams.set(name, memory);
+  return memory;
+}
+
+/** @param undo takes, for each change, what reverts it */
+function tablesOf(memory: StreamMemory, undo: (() => void)[]): StreamTables {
+  const set = <Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void => {
+    const before = map.get(key);
+    undo.push(() => (before === undefined ? map.delete(key) : map.set(key, before)));
+    map.set(key, value);
+  };
+  const add = <Item>(list: Item[], item: Item): void => {
+    undo.push(() => list.pop());
+    list.push(item);
+  };
+  return {
+    append: (row) => {
+      const id = memory.nextId++;
+      set(memory.outboxIds, row.eventId, id);
+      const later = { pushedAt: null, ackedAt: null, remoteSequence: null, receipt: null };
+      set(memory.outbox, id, { ...row, ...later, id, state: "pending", reason: null, message: null });
+    },
+    outbox: (query) => {
+      const named =
+        query.eventId === undefined ? undefined : memory.outbox.get(memory.outboxIds.get(query.eventId) ?? 0);
+      const rows = query.eventId === undefined ? memory.outbox.values() : named === undefined ? [] : [named];
+      return first(rows, (row) => isAsked(row, query), query.limit);
+    },
+    update: (id, change) => {
+      const row = memory.outbox.get(id);
+      if (row !== undefined) set(memory.outbox, id, { ...row, ...change });
+    },
+    counts: (agentId) => {
+      const none = { pending: 0, accepted: 0, rejected: 0, conflict: 0, rebased: 0, dropped: 0 };
+      const outbox: Record<OutboxState, number> = none;
+      const own = Array.from(memory.outbox.values()).filter((row) => row.agentId === agentId);
+      for (const { state } of own) outbox[state]++;
+      return {
+        outbox,
+        unanswered: own.filter(({ state, pushedAt }) => state === "pending" && pushedAt !== null).length,
+        quarantined: memory.pulled.filter(({ quarantine }) => quarantine !== null).length,
+      };
+    },
+    prune: (upToSequence, ackedBefore) => {
+      const done = Array.from(memory.outbox.values()).filter(
+        ({ state, ackedAt, remoteSequence }) =>
+          ackedAt !== null &&
+          ackedAt < ackedBefore &&
+          (state === "rebased" || state === "dropped" || (remoteSequence !== null && remoteSequence <= upToSequence)),
+      );
+      for (const row of done) {
+        undo.push(
+          () => void memory.outbox.set(row.id, row),
+          () => void memory.outboxIds.set(row.eventId, row.id),
+        );
+        memory.outbox.delete(row.id);
+        memory.outboxIds.delete(row.eventId);
+      }
+      return done.length;
+    },
+    addPulled: (row) => {
+      add(memory.pulled, row);
+      set(memory.pulledIds, row.eventId, [...(memory.pulledIds.get(row.eventId) ?? []), row.sequenceNumber]);
+    },
+    pulled: ({ eventId, entity, isQuarantined, from = 1, limit }) => {
+      // Numbers have no gaps, so an event's number says where it stands.
+      const numbers = eventId === undefined ? undefined : (memory.pulledIds.get(eventId) ?? []);
+      const rows = numbers?.map((number) => memory.pulled[number - 1] as PulledRow) ?? memory.pulled.slice(from - 1);
+      const isWanted = (row: PulledRow): boolean =>
+        row.sequenceNumber >= from &&
+        (isQuarantined === undefined || row.quarantine !== null) &&
+        (entity === undefined || isOf(row, entity));
+      return first(rows, isWanted, limit);
+    },
+    leaves: (from, to) => memory.pulled.slice(from - 1, to).map(({ leafHash }) => leafHash),
+    addBatch: (batch) => add(memory.batches, batch),
+    batchOf: (number) =>
+      memory.batches.find(({ sequenceStart, sequenceEnd }) => sequenceStart <= number && number <= sequenceEnd),
+    entityVersion: (entity) => memory.entities.get(nameOf(entity)) ?? 0,
+    setEntityVersion: (entity, version) => set(memory.entities, nameOf(entity), version),
+    state: (key) => memory.state.get(key),
+    setState: (key, value) => set(memory.state, key, value),
+  };
+}
+
+function first<Row>(rows: Iterable<Row>, wants: (row: Row) => boolean, limit = Infinity): Row[] {
+  const found: Row[] = [];
+  for (const row of rows) {
+    if (found.length >= limit) break;
+    if (wants(row)) found.push(row);
+  }
+  return found;
+}
+
+function isAsked(row: OutboxRow, { eventId, agentId, state, entity }: OutboxQuery): boolean {
+  return (
+    (eventId === undefined || row.eventId === eventId) &&
+    (agentId === undefined || row.agentId === agentId) &&
+    (state === undefined || row.state === state) &&
+    (entity === undefined || isOf(row, entity))
+  );
+}
+
+function isOf(row: EntityRef, { entityType, entityId }: EntityRef): boolean {
+  return row.entityType === entityType && row.entityId === entityId;
+}
+
+function nameOf({ entityType, entityId }: EntityRef): string {
+  return JSON.stringify([entityType, entityId]);
+}

@@ -1,0 +1,155 @@
+/** A stream of the sequencer. */
+export interface StreamRef {
+  readonly tenantId: string;
+  readonly storeId: string;
+}
+
+/** What an event is about. */
+export interface EntityRef {
+  readonly entityType: string;
+  readonly entityId: string;
+}
+
+/**
+ * Where a recorded event stands.
+ *
+ * - `pending`: to be pushed. With `pushedAt`, it was sent and no answer has come: the sequencer may have it already
+ * - `accepted`: it has its number, and a receipt that verified
+ * - `rejected`: the sequencer refuses it for good; `reason` says why
+ * - `conflict`: its entity has another version than it expects; to be rebased or dropped
+ * - `rebased`: another event, which `replaces` it, says the same of the present version
+ * - `dropped`: given up
+ */
+export type OutboxState = "pending" | "accepted" | "rejected" | "conflict" | "rebased" | "dropped";
+
+/** An event on its way to the sequencer. Instants are milliseconds since 1970. */
+export interface OutboxRow extends EntityRef {
+  /** Rises in the order of recording, which is the order of pushing. */
+  readonly id: number;
+  readonly eventId: string;
+  readonly commandId: string | null;
+  readonly eventType: string;
+  readonly baseVersion: number | null;
+  readonly createdAt: string;
+  readonly agentId: string;
+  /** 32 bytes. */
+  readonly signingHash: Uint8Array;
+  /** The event as JSON, as it goes over the wire. */
+  readonly envelope: string;
+  /** Id of the event in whose place this one stands. */
+  readonly replaces: string | null;
+  readonly recordedAt: number;
+  readonly state: OutboxState;
+  readonly reason: string | null;
+  readonly message: string | null;
+  readonly pushedAt: number | null;
+  readonly ackedAt: number | null;
+  readonly remoteSequence: number | null;
+  /** As JSON. */
+  readonly receipt: string | null;
+}
+
+/** What a row is recorded with; all else of it comes later. */
+export type NewOutboxRow = Omit<
+  OutboxRow,
+  "id" | "state" | "reason" | "message" | "pushedAt" | "ackedAt" | "remoteSequence" | "receipt"
+>;
+
+/** What may change of a row. */
+export type OutboxChange = Partial<
+  Pick<OutboxRow, "state" | "reason" | "message" | "pushedAt" | "ackedAt" | "remoteSequence" | "receipt">
+>;
+
+/** Which rows are asked for: those for which all of this holds. */
+export interface OutboxQuery {
+  readonly eventId?: string;
+  readonly agentId?: string;
+  readonly state?: OutboxState;
+  readonly entity?: EntityRef;
+  /** Most rows; all when absent. */
+  readonly limit?: number;
+}
+
+/** An event of the log, looked at once and kept. */
+export interface PulledRow extends EntityRef {
+  readonly sequenceNumber: number;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly agentId: string;
+  readonly sequencedAt: string;
+  readonly pulledAt: number;
+  /** The event as JSON, as the sequencer gave it. */
+  readonly envelope: string;
+  /** 32 bytes: what its batch's tree is built of. */
+  readonly leafHash: Uint8Array;
+  /** Why it does not verify; null when it does. */
+  readonly quarantine: string | null;
+}
+
+/** Which events are asked for, in the log's order. */
+export interface PulledQuery {
+  readonly eventId?: string;
+  readonly entity?: EntityRef;
+  /** Only those that do not verify. */
+  readonly isQuarantined?: true;
+  /** Lowest number. */
+  readonly from?: number;
+  readonly limit?: number;
+}
+
+/** A sealed batch that was computed again from its events. Hashes have 32 bytes. */
+export interface VerifiedBatch {
+  readonly sequenceStart: number;
+  readonly sequenceEnd: number;
+  readonly batchId: string;
+  readonly merkleRoot: Uint8Array;
+  readonly newStateRoot: Uint8Array;
+}
+
+/** How many rows there are of each kind. */
+export interface StoreCounts {
+  readonly outbox: Readonly<Record<OutboxState, number>>;
+  /** Of the pending ones, those that were sent and not answered. */
+  readonly unanswered: number;
+  readonly quarantined: number;
+}
+
+/** What a stream's agent keeps. Only to be used within the transaction that gave it. */
+export interface StreamTables {
+  readonly append: (row: NewOutboxRow) => void;
+  /** In the order of recording. */
+  readonly outbox: (query: OutboxQuery) => OutboxRow[];
+  readonly update: (id: number, change: OutboxChange) => void;
+  readonly counts: (agentId: string) => StoreCounts;
+  /**
+   * Removes what is done with: rows that were accepted up to this number of the log, rebased or dropped, and were settled
+   * before that instant.
+   *
+   * @returns how many rows
+   */
+  readonly prune: (upToSequence: number, ackedBefore: number) => number;
+  readonly addPulled: (row: PulledRow) => void;
+  readonly pulled: (query: PulledQuery) => PulledRow[];
+  /** Leaf hashes of these numbers, both included, in order. */
+  readonly leaves: (from: number, to: number) => Uint8Array[];
+  readonly addBatch: (batch: VerifiedBatch) => void;
+  /** The batch that holds this number. */
+  readonly batchOf: (sequenceNumber: number) => VerifiedBatch | undefined;
+  /** Events of the entity that were pulled. */
+  readonly entityVersion: (entity: EntityRef) => number;
+  readonly setEntityVersion: (entity: EntityRef, version: number) => void;
+  readonly state: (key: string) => string | undefined;
+  readonly setState: (key: string, value: string) => void;
+}
+
+/**
+ * Where an agent keeps what it recorded and what it pulled.
+ *
+ * Durability contract: when `transaction` returns, all that its body wrote is on disk, and visible to every process that
+ * has the same store open; when it throws, nothing of it is. Transactions of all processes run one after another.
+ */
+export interface AgentStore {
+  /** `body` must be synchronous: an async one would commit at its first await. */
+  transaction<T>(stream: StreamRef, body: (tables: StreamTables) => T): T;
+  close(): void;
+}

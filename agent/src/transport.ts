@@ -1,0 +1,60 @@
+/** One question to the sequencer. */
+export interface TransportRequest {
+  readonly method: "GET" | "POST" | "PUT";
+  /** Path with its query. */
+  readonly path: string;
+  /** JSON text. */
+  readonly body?: string;
+  /** Ends the request, for the caller or because its time is over. */
+  readonly signal: AbortSignal;
+}
+
+/** What the sequencer answered, whatever it was. */
+export interface TransportReply {
+  readonly status: number;
+  /** The `Retry-After` header. */
+  readonly retryAfter: string | null;
+  readonly body: string;
+}
+
+/** The way to the sequencer. It throws when no answer came; then it is unknown whether the request was heard. */
+export interface Transport {
+  send(request: TransportRequest): Promise<TransportReply>;
+}
+
+/** An API key or a token, or what gives the one that is current. */
+export type Credential = string | (() => string | Promise<string>);
+
+/** JSON Web Tokens have three parts between dots; API keys have none. */
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/**
+ * The sequencer's HTTP API.
+ *
+ * @param options.fetch instead of the platform's own
+ */
+export function httpTransport(options: {
+  readonly url: string;
+  readonly credential: Credential;
+  readonly fetch?: (request: Request) => Promise<Response>;
+}): Transport {
+  const base = options.url.replace(/\/+$/, "");
+  const send = options.fetch ?? ((request: Request): Promise<Response> => fetch(request));
+  return {
+    send: async ({ method, path, body, signal }) => {
+      const { credential } = options;
+      const secret = typeof credential === "string" ? credential : await credential();
+      const headers = {
+        authorization: `${TOKEN.test(secret) ? "Bearer" : "ApiKey"} ${secret}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      };
+      const init = { method, headers, signal, ...(body === undefined ? {} : { body }) };
+      const response = await send(new Request(base + path, init));
+      return {
+        status: response.status,
+        retryAfter: response.headers.get("retry-after"),
+        body: await response.text(),
+      };
+    },
+  };
+}

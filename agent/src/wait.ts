@@ -1,0 +1,93 @@
+import { eventsAnswer } from "./answers.ts";
+import { type Context, streamQuery, transaction } from "./context.ts";
+import { AgentError, throwIfAborted } from "./errors.ts";
+import { type LogEvent, logEvent } from "./log-event.ts";
+import { pulledSequence } from "./pull.ts";
+import { pause } from "./retry.ts";
+import type { PulledRow } from "./store/store.ts";
+
+/** An event id, or what tells the event that is waited for from others. */
+export type WaitTarget = string | ((event: LogEvent) => boolean);
+
+export interface WaitOptions {
+  /** 30 seconds when absent. */
+  readonly timeoutMs?: number;
+  /** For a predicate: the number from which on events are looked at. Those that come from now on when absent. */
+  readonly from?: number;
+  readonly signal?: AbortSignal;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+/** The sequencer holds a question for 30 seconds at most. */
+const MAX_POLL_SECONDS = 25;
+/** Events that a predicate is asked about in one read of the store. */
+const CHUNK = 500;
+const UNREACHABLE_PAUSE_MS = 500;
+
+/**
+ * Waits until a verified event is in the agent's copy of the log. The sequencer answers as soon as there is something new, so the
+ * event is there some milliseconds after it was sequenced.
+ *
+ * @param pull brings the copy up to the head
+ * @throws AgentError TIMEOUT or ABORTED, or what pulling throws but UNREACHABLE, which is waited out
+ */
+export async function waitForEvent(
+  context: Context,
+  target: WaitTarget,
+  { timeoutMs = DEFAULT_TIMEOUT_MS, from, signal }: WaitOptions,
+  pull: (signal: AbortSignal) => Promise<unknown>,
+): Promise<LogEvent> {
+  const deadline = Date.now() + timeoutMs;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  const search = { next: from ?? pulledSequence(context) + 1 };
+  for (;;) {
+    throwIfAborted(signal);
+    const found = typeof target === "string" ? byId(context, target) : bySearch(context, target, search);
+    if (found !== undefined) return found;
+    try {
+      await untilMore(context, deadline, either);
+      await pull(either);
+    } catch (error) {
+      if (timeout.aborted && signal?.aborted !== true) {
+        throw new AgentError("TIMEOUT", `The event did not come within ${timeoutMs} ms`, { cause: error });
+      }
+      if (!(error instanceof AgentError && error.code === "UNREACHABLE")) throw error;
+      await pause(Math.min(UNREACHABLE_PAUSE_MS, Math.max(0, deadline - Date.now())), signal);
+    }
+  }
+}
+
+function byId(context: Context, eventId: string): LogEvent | undefined {
+  const rows = transaction(context, (tables) => tables.pulled({ eventId }));
+  const row = rows.find(isVerified);
+  return row === undefined ? undefined : logEvent(row);
+}
+
+function bySearch(
+  context: Context,
+  isWanted: (event: LogEvent) => boolean,
+  search: { next: number },
+): LogEvent | undefined {
+  for (;;) {
+    const rows = transaction(context, (tables) => tables.pulled({ from: search.next, limit: CHUNK }));
+    for (const row of rows) {
+      search.next = row.sequenceNumber + 1;
+      const event = isVerified(row) ? logEvent(row) : undefined;
+      if (event !== undefined && isWanted(event)) return event;
+    }
+    if (rows.length < CHUNK) return undefined;
+  }
+}
+
+function isVerified({ quarantine }: PulledRow): boolean {
+  return quarantine === null;
+}
+
+/** Returns when there is an event that was not pulled, or when the sequencer has held the question long enough. */
+async function untilMore(context: Context, deadline: number, signal: AbortSignal): Promise<void> {
+  const seconds = Math.min(MAX_POLL_SECONDS, Math.max(1, Math.ceil((deadline - Date.now()) / 1_000)));
+  const after = pulledSequence(context);
+  const path = `/api/v1/ves/events?${streamQuery(context)}&after=${after}&limit=1&wait=${seconds}`;
+  await context.api.get(path, eventsAnswer, { signal, extraMs: seconds * 1_000 });
+}

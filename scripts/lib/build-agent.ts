@@ -1,0 +1,41 @@
+import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+
+const run = promisify(execFile);
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const AGENT = join(ROOT, "agent");
+const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+
+/** What the package exports, one file each. */
+const ENTRIES = ["index", "sqlite", "protocol"];
+
+/**
+ * Builds agent/dist: JavaScript that imports nothing but the packages that agent/package.json names, and declarations.
+ *
+ * @throws Error when something does not compile
+ */
+export async function buildAgent(): Promise<void> {
+  const out = join(AGENT, "dist");
+  rmSync(out, { recursive: true, force: true });
+  await Promise.all([
+    build({
+      entryPoints: ENTRIES.map((entry) => join(AGENT, "src", `${entry}.ts`)),
+      outdir: out,
+      bundle: true,
+      splitting: true,
+      format: "esm",
+      target: "es2022",
+      packages: "external",
+      external: ["node:*"],
+      sourcemap: true,
+      logLevel: "error",
+    }),
+    run(process.execPath, [TSC, "--project", AGENT]).catch((error: Error & { stdout?: string }) => {
+      throw new Error(`the agent's declarations could not be made:\n${error.stdout}`);
+    }),
+  ]);
+}

@@ -1,0 +1,211 @@
+import { describe, expect, test } from "vitest";
+import { AgentError } from "../../../agent/src/errors.ts";
+import { generateSeed, signingKeyFromSeed } from "../../../src/ves/index.ts";
+import { orderEvent, testStream } from "../../support/agents.ts";
+
+const ids = (events: readonly { readonly eventId: string }[]): string[] => events.map(({ eventId }) => eventId);
+
+describe("push", () => {
+  test("sends what was recorded in its order, in batches, and verifies the receipts", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent({ batchEvents: 4 });
+    const recorded = await Promise.all(Array.from({ length: 10 }, () => agent.record(orderEvent())));
+    expect(model.requests).toEqual([]);
+
+    const { outcomes, stopped } = await agent.push();
+    expect(stopped).toBeNull();
+    expect(outcomes.map(({ kind }) => kind)).toEqual(Array.from({ length: 10 }, () => "accepted"));
+    expect(ids(outcomes)).toEqual(ids(recorded));
+    expect(model.log.map(({ event_id: id }) => id)).toEqual(ids(recorded));
+    expect(model.pushed.map(({ length }) => length)).toEqual([4, 4, 2]);
+    expect(model.requests.filter((request) => request.endsWith("/sequencer/keys"))).toHaveLength(1);
+    expect(agent.outcome(recorded[9]?.eventId ?? "")).toMatchObject({ kind: "accepted", sequenceNumber: 10 });
+    expect(await agent.push()).toEqual({ outcomes: [], stopped: null });
+  });
+
+  test("bounds a request by its characters", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent({ batchCharacters: 3_000 });
+    for (let i = 0; i < 6; i++) await agent.record(orderEvent());
+    await agent.push();
+    expect(model.pushed.flat()).toHaveLength(6);
+    expect(model.pushed.length).toBeGreaterThan(1);
+  });
+
+  test("tells a lost answer, and repeats it without sequencing anything twice", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    const recorded = [await agent.record(orderEvent()), await agent.record(orderEvent())];
+    model.interfere = () => "answer lost";
+    const first = await agent.push();
+    expect(first.outcomes.map(({ kind }) => kind)).toEqual(["unknown", "unknown"]);
+    expect(first.stopped).toMatchObject({ code: "UNREACHABLE" });
+    expect(agent.status()).toMatchObject({ outbox: { pending: 2, accepted: 0 }, unanswered: 2 });
+
+    model.interfere = () => undefined;
+    const second = await agent.push();
+    expect(second.outcomes.map(({ kind }) => kind)).toEqual(["replayed", "replayed"]);
+    expect(model.log.map(({ event_id: id }) => id)).toEqual(ids(recorded));
+    expect(agent.status()).toMatchObject({ outbox: { pending: 0, accepted: 2 }, unanswered: 0, pushedSequence: 2 });
+  });
+
+  test("a rejected event does not hold up those behind it, and the advice says what to do", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    const reasons = {
+      "a.policy": ["policy_violation: event type", "ask-admin"],
+      "b.key": ["agent_key_invalid: Agent key has been revoked", "register-key"],
+      "c.command": ["duplicate_command_id", "nothing"],
+      "d.schema": ["schema_validation", "ask-admin"],
+      "e.hash": ["invalid_payload_hash", "correct"],
+    } as const;
+    for (const [eventType, [reason]] of Object.entries(reasons)) model.rejections.set(eventType, reason);
+    for (const eventType of Object.keys(reasons)) await agent.record({ ...orderEvent(), eventType });
+    const last = await agent.record(orderEvent());
+    const { outcomes } = await agent.push();
+    const expected = Object.values(reasons).map(([reason, advice]) => ({ kind: "rejected", reason, advice }));
+    expect(outcomes).toMatchObject([...expected, { kind: "accepted", eventId: last.eventId, sequenceNumber: 1 }]);
+    expect(agent.status().outbox).toMatchObject({ rejected: 5, accepted: 1, pending: 0 });
+    expect(await agent.push()).toEqual({ outcomes: [], stopped: null });
+  });
+
+  test("an event that the sequencer would not take at all is found among others and left out", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    const recorded = [];
+    for (let i = 0; i < 7; i++) recorded.push(await agent.record(orderEvent()));
+    const bad = recorded[4]?.eventId ?? "";
+    model.interfere = ({ body }) => (body?.includes(bad) ? { status: 413, code: "PAYLOAD_TOO_LARGE" } : undefined);
+    const { outcomes, stopped } = await agent.push();
+    expect(stopped).toBeNull();
+    expect(outcomes.filter(({ kind }) => kind === "accepted")).toHaveLength(6);
+    expect(outcomes[4]).toMatchObject({ kind: "rejected", eventId: bad, reason: "request_refused: PAYLOAD_TOO_LARGE" });
+    expect(model.log.map(({ event_id: id }) => id)).toEqual(ids(recorded).filter((id) => id !== bad));
+  });
+
+  test.each([
+    [401, "INVALID_API_KEY", "UNAUTHORIZED", 1],
+    [403, "INSUFFICIENT_PERMISSIONS", "FORBIDDEN", 1],
+    [503, "STREAM_FROZEN", "STREAM_FROZEN", 1],
+    [503, "SERVICE_UNAVAILABLE", "UNREACHABLE", 3],
+    [429, "RATE_LIMIT_EXCEEDED", "UNREACHABLE", 3],
+    [500, "INTERNAL_ERROR", "UNREACHABLE", 3],
+  ])("answers of %i %s stop it with %s after %i tries, and lose nothing", async (status, code, expected, tries) => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    await agent.record(orderEvent());
+    model.interfere = () => ({ status, code });
+    const { outcomes, stopped } = await agent.push();
+    expect(stopped).toBeInstanceOf(AgentError);
+    expect(stopped).toMatchObject({ code: expected, server: { status, code } });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(["unknown"]);
+    expect(model.requests).toHaveLength(tries);
+    model.interfere = () => undefined;
+    expect((await agent.push()).outcomes[0]).toMatchObject({ kind: "accepted" });
+  });
+
+  test("waits as long as the sequencer asks, but not longer than it may", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent({ retry: { attempts: 2, firstDelayMs: 1, maxDelayMs: 1_500 } });
+    await agent.record(orderEvent());
+    let asked = 0;
+    model.interfere = () => (asked++ === 0 ? { status: 503, code: "SERVICE_UNAVAILABLE", retryAfter: "1" } : undefined);
+    const started = Date.now();
+    expect((await agent.push()).stopped).toBeNull();
+    expect(Date.now() - started).toBeGreaterThanOrEqual(990);
+
+    await agent.record(orderEvent());
+    model.interfere = () => ({ status: 429, code: "RATE_LIMIT_EXCEEDED", retryAfter: "60" });
+    expect((await agent.push()).stopped).toMatchObject({ code: "UNREACHABLE", retryAfterMs: 60_000 });
+  });
+
+  test("a receipt that does not verify counts for nothing", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    await agent.record(orderEvent());
+    const forge = (member: string, value: string | number) => () => (answer: object) => {
+      const { receipts, ...rest } = answer as { receipts?: object[] };
+      return receipts === undefined ? answer : { ...rest, receipts: [{ ...receipts[0], [member]: value }] };
+    };
+    for (const [member, value] of [
+      ["receiptHash", "00".repeat(32)],
+      ["sequencerSignature", "00".repeat(64)],
+      ["sequencerSignature", "no hex"],
+      ["sequenceNumber", 2],
+      ["sequencerKeyVersion", 7],
+    ] as const) {
+      model.interfere = forge(member, value);
+      expect((await agent.push()).stopped).toMatchObject({ code: "INVALID_RECEIPT" });
+      expect(agent.status().outbox).toMatchObject({ pending: 1, accepted: 0 });
+    }
+    model.interfere = () => (answer) => ({ ...answer, receipts: [] });
+    expect((await agent.push()).stopped).toMatchObject({ code: "MALFORMED_ANSWER" });
+    model.interfere = () => undefined;
+    expect((await agent.push()).outcomes[0]).toMatchObject({ kind: "replayed", sequenceNumber: 1 });
+  });
+
+  test("ends when it is told to", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent({ retry: { attempts: 100, firstDelayMs: 10_000, maxDelayMs: 10_000 } });
+    await agent.record(orderEvent());
+    model.interfere = () => "cut";
+    const { stopped } = await agent.push({ signal: AbortSignal.timeout(50) });
+    expect(stopped).toMatchObject({ code: "ABORTED" });
+  });
+
+  test("signs version 1 when asked to", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent({ vesVersion: 1 });
+    await agent.record(orderEvent());
+    await agent.push();
+    expect(model.log[0]).toMatchObject({ ves_version: 1 });
+    await agent.pull();
+    expect(agent.status()).toMatchObject({ pulledSequence: 1, quarantined: 0 });
+  });
+});
+
+describe("the sequencer's keys", () => {
+  test("are pinned on first use; another key under a known version is refused", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    await agent.record(orderEvent());
+    await agent.push();
+    model.keys.set(1, await signingKeyFromSeed(generateSeed()));
+    await agent.record(orderEvent());
+    expect((await agent.push()).stopped).toMatchObject({ code: "INVALID_RECEIPT" });
+    model.keys.set(2, await signingKeyFromSeed(generateSeed()));
+    expect((await agent.push()).stopped).toMatchObject({ code: "SEQUENCER_KEY_CHANGED" });
+    expect(agent.status().outbox).toMatchObject({ accepted: 1, pending: 1 });
+  });
+
+  test("rotate: a new version beside the pinned one is believed, unless it is not approved", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const asked: number[] = [];
+    const { agent } = await newAgent();
+    const strict = (await newAgent({ trust: { approveKey: ({ version }) => (asked.push(version), false) } })).agent;
+    for (const one of [agent, strict]) await one.record(orderEvent()).then(() => one.push());
+    model.keys.set(2, await signingKeyFromSeed(generateSeed()));
+    for (const one of [agent, strict]) await one.record(orderEvent());
+    expect((await agent.push()).stopped).toBeNull();
+    expect((await strict.push()).stopped).toMatchObject({ code: "SEQUENCER_KEY_CHANGED" });
+    expect(asked).toEqual([2]);
+  });
+
+  test("of a stranger who knows none of those that are pinned are refused", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    await agent.record(orderEvent());
+    await agent.push();
+    model.keys.delete(1);
+    model.keys.set(5, await signingKeyFromSeed(generateSeed()));
+    await agent.record(orderEvent());
+    expect((await agent.push()).stopped).toMatchObject({ code: "SEQUENCER_KEY_CHANGED" });
+  });
+
+  test("that are given from outside are the only ones believed", async () => {
+    const { agent: newAgent } = await testStream();
+    const { agent } = await newAgent({ trust: { sequencerKeys: { 1: "11".repeat(32) } } });
+    await agent.record(orderEvent());
+    expect((await agent.push()).stopped).toMatchObject({ code: "INVALID_RECEIPT" });
+  });
+});

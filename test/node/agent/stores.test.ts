@@ -1,0 +1,178 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { memoryStore } from "../../../agent/src/store/memory.ts";
+import { openSqliteStore, type SqliteDatabase, sqliteStore } from "../../../agent/src/store/sqlite.ts";
+import type { AgentStore, NewOutboxRow, PulledRow, StreamRef } from "../../../agent/src/store/store.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "agent-stores-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+let files = 0;
+const newPath = (): string => join(directory, `${++files}.db`);
+
+/** better-sqlite3 refuses to read rows of a statement that has none; node:sqlite does not. */
+function strictDatabase(): SqliteDatabase {
+  const db = new DatabaseSync(newPath());
+  return {
+    exec: (sql) => db.exec(sql),
+    prepare: (sql) => {
+      const statement = db.prepare(sql);
+      const reader = statement.columns().length > 0;
+      return {
+        reader,
+        all: (...bindings) => {
+          if (!reader) throw new TypeError("This statement does not return data. Use run() instead");
+          return statement.all(...bindings);
+        },
+        run: (...bindings) => statement.run(...bindings),
+      };
+    },
+    close: () => db.close(),
+  };
+}
+
+const stream: StreamRef = { tenantId: "t", storeId: "s" };
+const entity = { entityType: "order", entityId: "1" };
+const hash = new Uint8Array(32).fill(7);
+
+function row(eventId: string, change: Partial<NewOutboxRow> = {}): NewOutboxRow {
+  return {
+    eventId,
+    commandId: null,
+    ...entity,
+    eventType: "order.created",
+    baseVersion: null,
+    agentId: "a",
+    createdAt: "2026-01-01T00:00:00Z",
+    signingHash: hash,
+    envelope: "{}",
+    replaces: null,
+    recordedAt: 1,
+    ...change,
+  };
+}
+
+function pulled(sequenceNumber: number, change: Partial<PulledRow> = {}): PulledRow {
+  return {
+    sequenceNumber,
+    eventId: `p${sequenceNumber}`,
+    ...entity,
+    eventType: "order.created",
+    agentId: "b",
+    sequencedAt: "2026-01-01T00:00:00Z",
+    pulledAt: 2,
+    envelope: "{}",
+    quarantine: null,
+    leafHash: new Uint8Array(32).fill(sequenceNumber),
+    ...change,
+  };
+}
+
+const stores: [string, () => AgentStore][] = [
+  ["in memory", memoryStore],
+  ["of node:sqlite", () => openSqliteStore(newPath())],
+  ["of a database like better-sqlite3", () => sqliteStore(strictDatabase())],
+];
+
+describe.each(stores)("the store %s", (_name, open) => {
+  test("gives rows in the order of recording, by what is asked", () => {
+    open().transaction(stream, (tables) => {
+      for (const id of ["z", "y", "x"]) tables.append(row(id));
+      tables.append(row("w", { agentId: "other", entityId: "2", baseVersion: 3, commandId: "c", replaces: "x" }));
+      const ids = (query: Parameters<typeof tables.outbox>[0]): string[] =>
+        tables.outbox(query).map(({ eventId }) => eventId);
+      expect(ids({})).toEqual(["z", "y", "x", "w"]);
+      expect(ids({ agentId: "a", limit: 2 })).toEqual(["z", "y"]);
+      expect(ids({ eventId: "y" })).toEqual(["y"]);
+      expect(ids({ eventId: "none" })).toEqual([]);
+      expect(ids({ entity })).toEqual(["z", "y", "x"]);
+      const [first, last] = [tables.outbox({})[0], tables.outbox({ eventId: "w" })[0]];
+      expect(last).toMatchObject({ baseVersion: 3, commandId: "c", replaces: "x", state: "pending", receipt: null });
+      expect(first?.signingHash).toEqual(hash);
+
+      tables.update(first?.id ?? 0, { state: "accepted", remoteSequence: 5, ackedAt: 10, receipt: "{}" });
+      tables.update(last?.id ?? 0, { pushedAt: 9 });
+      expect(ids({ state: "pending" })).toEqual(["y", "x", "w"]);
+      expect(tables.counts("a").outbox).toMatchObject({ pending: 2, accepted: 1 });
+      expect(tables.counts("other")).toMatchObject({ unanswered: 1, quarantined: 0 });
+      expect(tables.prune(4, 11)).toBe(0);
+      expect(tables.prune(5, 10)).toBe(0);
+      expect(tables.prune(5, 11)).toBe(1);
+      expect(ids({})).toEqual(["y", "x", "w"]);
+      expect(ids({ eventId: "z" })).toEqual([]);
+    });
+  });
+
+  test("gives the log by number, id and entity, and its leaves", () => {
+    open().transaction(stream, (tables) => {
+      tables.addPulled(pulled(1));
+      tables.addPulled(pulled(2, { entityId: "2", quarantine: "why" }));
+      tables.addPulled(pulled(3));
+      const numbers = (query: Parameters<typeof tables.pulled>[0]): number[] =>
+        tables.pulled(query).map(({ sequenceNumber }) => sequenceNumber);
+      expect(numbers({ from: 2, limit: 1 })).toEqual([2]);
+      expect(numbers({ eventId: "p3" })).toEqual([3]);
+      expect(numbers({ entity })).toEqual([1, 3]);
+      expect(numbers({ isQuarantined: true })).toEqual([2]);
+      expect(tables.leaves(2, 3).map(([byte]) => byte)).toEqual([2, 3]);
+      expect(tables.counts("a").quarantined).toBe(1);
+      const batch = { sequenceStart: 1, sequenceEnd: 2, batchId: "b", merkleRoot: hash, newStateRoot: hash };
+      tables.addBatch(batch);
+      expect([1, 2].map((number) => tables.batchOf(number)?.sequenceEnd)).toEqual([2, 2]);
+      expect(tables.batchOf(3)).toBeUndefined();
+    });
+  });
+
+  test("keeps streams apart, and all or nothing of a transaction", () => {
+    const store = open();
+    const other = { ...stream, storeId: "other" };
+    store.transaction(stream, (tables) => {
+      tables.append(row("x"));
+      tables.addPulled(pulled(1));
+      tables.setState("k", "v");
+      tables.setEntityVersion(entity, 4);
+    });
+    store.transaction(other, (tables) => {
+      expect([tables.outbox({}), tables.pulled({}), tables.state("k")]).toEqual([[], [], undefined]);
+      expect(tables.entityVersion(entity)).toBe(0);
+      tables.append(row("x"));
+      tables.addPulled(pulled(1));
+    });
+    const broken = (): void =>
+      store.transaction(stream, (tables) => {
+        tables.append(row("y"));
+        tables.update(1, { state: "dropped" });
+        tables.setState("k", "w");
+        tables.setState("l", "w");
+        tables.setEntityVersion(entity, 5);
+        tables.addPulled(pulled(2));
+        throw new Error("broken");
+      });
+    expect(broken).toThrow("broken");
+    store.transaction(stream, (tables) => {
+      expect(tables.outbox({})).toMatchObject([{ eventId: "x", state: "pending" }]);
+      expect(tables.outbox({ eventId: "y" })).toEqual([]);
+      expect([tables.state("k"), tables.state("l"), tables.entityVersion(entity)]).toEqual(["v", undefined, 4]);
+      expect(tables.pulled({})).toHaveLength(1);
+      tables.append(row("y"));
+    });
+    store.close();
+  });
+});
+
+test("a file keeps everything, syncs at every commit, and is not opened when it is of a newer version", () => {
+  const path = newPath();
+  const store = openSqliteStore(path);
+  store.transaction(stream, (tables) => tables.append(row("x")));
+  store.close();
+  const db = new DatabaseSync(path);
+  const again = sqliteStore(db);
+  expect(again.transaction(stream, (tables) => tables.outbox({}))).toMatchObject([{ id: 1, eventId: "x" }]);
+  expect(db.prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
+  expect(db.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+  db.exec("INSERT INTO schema_migrations VALUES (99, 'later')");
+  again.close();
+  expect(() => openSqliteStore(path)).toThrow(/deploy a newer version/);
+});
