@@ -15,6 +15,7 @@ import type { AppEnv } from "./context.ts";
 import { crossOrigin } from "./cors.ts";
 import { cursorEndpoints } from "./cursors.ts";
 import { docsPage } from "./docs-page.ts";
+import { encryptionKeyEndpoints } from "./encryption-keys.ts";
 import { type Endpoint, mount } from "./endpoint.ts";
 import { errorResponse } from "./error-response.ts";
 import { healthEndpoints } from "./health.ts";
@@ -44,6 +45,7 @@ export const endpoints: readonly Endpoint[] = [
   ...anchorStatusEndpoints,
   ...anchorServiceEndpoints,
   ...agentKeyEndpoints,
+  ...encryptionKeyEndpoints,
   ...agentRegistrationEndpoints,
   ...agentEndpoints,
   ...apiKeyEndpoints,

@@ -4,6 +4,12 @@ import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
+import type {
+  EncryptionKeyRegistration,
+  EncryptionKeyResult,
+  RegisteredEncryptionKey,
+} from "./encryption-key-messages.ts";
+import * as encryptionKeys from "./encryption-keys.ts";
 import { LEASE_MS } from "./lease.ts";
 import type {
   AgentPolicy,
@@ -87,6 +93,19 @@ export class TenantRegistry extends DurableObject<Env> {
     this.#upkeep.schedule();
     await this.#untilOlderLeasesEnd();
     return key;
+  }
+
+  encryptionKeys(agentId: string): RegisteredEncryptionKey[] {
+    return encryptionKeys.encryptionKeysOf(this.#store, agentId);
+  }
+
+  registerEncryptionKey(key: EncryptionKeyRegistration): EncryptionKeyResult {
+    return encryptionKeys.registerEncryptionKey(this.#store, key, Date.now());
+  }
+
+  /** Null: the agent has no such key. */
+  revokeEncryptionKey(agentId: string, kid: number): RegisteredEncryptionKey | null {
+    return encryptionKeys.revokeEncryptionKey(this.#store, agentId, kid, Date.now());
   }
 
   policy(agentId: string): AgentPolicy | null {
