@@ -19,6 +19,7 @@ import { crossOrigin } from "./cors.ts";
 import { cursorEndpoints } from "./cursors.ts";
 import { DASHBOARD_POLICY, dashboardPage } from "./dashboard/page.ts";
 import { docsPage } from "./docs-page.ts";
+import { encryptionKeyEndpoints } from "./encryption-keys.ts";
 import { type Endpoint, mount } from "./endpoint.ts";
 import { errorResponse } from "./error-response.ts";
 import { healthEndpoints } from "./health.ts";
@@ -50,6 +51,7 @@ export const endpoints: readonly Endpoint[] = [
   ...anchorStatusEndpoints,
   ...anchorServiceEndpoints,
   ...agentKeyEndpoints,
+  ...encryptionKeyEndpoints,
   ...agentRegistrationEndpoints,
   ...agentEndpoints,
   ...apiKeyEndpoints,

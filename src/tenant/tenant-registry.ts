@@ -11,6 +11,12 @@ import { type AuditAct, type AuditContext, SYSTEM } from "../audit/entry.ts";
 import { type Change, readAuditPage, recordAct } from "./audit-log.ts";
 import type { AuditPage, AuditPageRequest, StreamNote } from "./audit-messages.ts";
 import { recordStreamNotes } from "./stream-notes.ts";
+import type {
+  EncryptionKeyRegistration,
+  EncryptionKeyResult,
+  RegisteredEncryptionKey,
+} from "./encryption-key-messages.ts";
+import * as encryptionKeys from "./encryption-keys.ts";
 import { LEASE_MS } from "./lease.ts";
 import type {
   AgentPolicy,
@@ -97,6 +103,19 @@ export class TenantRegistry extends DurableObject<Env> {
     this.#versionRaised();
     await this.#untilOlderLeasesEnd();
     return key;
+  }
+
+  encryptionKeys(agentId: string): RegisteredEncryptionKey[] {
+    return encryptionKeys.encryptionKeysOf(this.#store, agentId);
+  }
+
+  registerEncryptionKey(key: EncryptionKeyRegistration): EncryptionKeyResult {
+    return encryptionKeys.registerEncryptionKey(this.#store, key, Date.now());
+  }
+
+  /** Null: the agent has no such key. */
+  revokeEncryptionKey(agentId: string, kid: number): RegisteredEncryptionKey | null {
+    return encryptionKeys.revokeEncryptionKey(this.#store, agentId, kid, Date.now());
   }
 
   policy(agentId: string): AgentPolicy | null {

@@ -4,6 +4,7 @@ export { ZERO_32, concat, equalBytes, str, u32, u64, utf8 } from "./bytes.ts";
 export * from "./ed25519.ts";
 export { fromBase64, fromBase64Url, fromHex, to0xHex, toBase64, toBase64Url, toHex } from "./encoding.ts";
 export * from "./encrypted-payload.ts";
+export * from "./encryption-key.ts";
 export * from "./envelope.ts";
 export * from "./errors.ts";
 export * from "./event-checks.ts";

@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { call, push, registerKey, type Server } from "../../scripts/lib/client.ts";
@@ -10,6 +8,7 @@ import { fromHex, type Receipt } from "../../src/ves/index.ts";
 import { type OwnDatabase, ownDatabase } from "../support/own-database.ts";
 import { admin, type Outcome, readHead, sealAndMirror, serverOptions, streamOptions } from "./support/admin.ts";
 import { pushMixed } from "./support/mixed-events.ts";
+import { textsInStorage } from "./support/search-storage.ts";
 import {
   bundleFile,
   PAYLOAD_KEY,
@@ -81,27 +80,7 @@ async function readAll(from: Server): Promise<Row[]> {
   }
 }
 
-/** Which markers lie in the server's files, and which in any column of any table. */
-async function markersFound(): Promise<{ readonly files: string[]; readonly database: string[] }> {
-  const files = readdirSync(dataDirectory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  expect(files.some(({ name }) => name.endsWith(".sqlite"))).toBe(true);
-  const bytes = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
-  const tables = await database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
-  expect(tables.length).toBeGreaterThan(5);
-  const rows: string[] = [];
-  for (const { tablename } of tables) {
-    // As text, and bytea as hex.
-    for (const row of await database.query(`SELECT t::text AS row FROM ${String(tablename)} AS t`)) {
-      rows.push(String(row["row"]));
-    }
-  }
-  const isIn = (marker: string, row: string): boolean =>
-    row.includes(marker) || row.includes(Buffer.from(marker).toString("hex"));
-  return {
-    files: MARKERS.filter((marker) => bytes.some((content) => content.includes(marker))),
-    database: MARKERS.filter((marker) => rows.some((row) => isIn(marker, row))),
-  };
-}
+const markersFound = () => textsInStorage(MARKERS, dataDirectory, database);
 
 async function pushMarkers(): Promise<void> {
   await pushMixed(server, signer, 40);

@@ -235,6 +235,22 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       status: 404,
     },
     get(`${agent}/signing-keys`, `${agentPath}/signing-keys`, tenant),
+    get(`${agent}/encryption-keys`, `${agentPath}/encryption-keys`, tenant),
+    {
+      method: "POST",
+      template: `${agent}/encryption-keys`,
+      path: `${agentPath}/encryption-keys`,
+      access: "own-agent",
+      status: 400,
+      body: { tenantId, kid: 1, publicKey: "00".repeat(32), signingKeyId: 1, signature: "00".repeat(64) },
+    },
+    {
+      method: "DELETE",
+      template: `${agent}/encryption-keys/{kid}`,
+      path: url(`${agentPath}/encryption-keys/1`, tenant),
+      access: "own-agent",
+      status: 404,
+    },
     { ...get(agent, agentPath, tenant), access: "own-agent" },
     { ...get(`${agent}/api-keys`, `${agentPath}/api-keys`, tenant), access: "own-agent" },
     {
