@@ -5,6 +5,7 @@ import { rateLimits } from "./0003_rate_limits.ts";
 import { schemas } from "./0004_schemas.ts";
 import { audit } from "./0005_audit.ts";
 import { apiKeyMirror } from "./0006_api_key_mirror.ts";
+import { sharedRateLimits } from "./0007_shared_rate_limits.ts";
 
 /** Schema of a TenantRegistry object, in order of application. */
-export const tenantMigrations: readonly Migration[] = [registry, mirror, rateLimits, schemas, audit, apiKeyMirror];
+export const tenantMigrations: readonly Migration[] = [registry, mirror, rateLimits, schemas, audit, apiKeyMirror, sharedRateLimits];

@@ -68,7 +68,7 @@ how it stands.`,
       const storeIds = body.storeIds == null || body.storeIds.length === 0 ? null : body.storeIds;
       const keyHash = apiKeyHash(apiKey);
       const rateLimit = body.rateLimit ?? null;
-      const newKey = { keyHash, agentId, storeIds, permissions, rateLimit, expiresAt: null };
+      const newKey = { keyHash, agentId, storeIds, permissions, rateLimit, limitKeyHash: null, expiresAt: null };
       await registryStub(c.env, tenantId).addApiKey(newKey, auditContext(c), "self_registered");
       return {
         success: true,

@@ -17,6 +17,7 @@ import type {
   ApiKeyOrigin,
   ApiKeyRecord,
   ApiKeyRevocation,
+  ApiKeyRevocationRequest,
   CheckSnapshot,
   KeyRegistration,
   KeyRegistrationResult,
@@ -123,8 +124,8 @@ export class TenantRegistry extends DurableObject<Env> {
     return registry.apiKeysOf(this.#store, agentId);
   }
 
-  revokeApiKey(agentId: string, prefix: string, who: AuditContext): ApiKeyRevocation {
-    return this.#change(who, (change) => registry.revokeApiKey(this.#store, agentId, prefix, change));
+  revokeApiKey(request: ApiKeyRevocationRequest, who: AuditContext): ApiKeyRevocation {
+    return this.#change(who, (change) => registry.revokeApiKey(this.#store, request, change));
   }
 
   /**
