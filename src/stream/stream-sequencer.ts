@@ -107,7 +107,7 @@ export class StreamSequencer extends DurableObject<Env> {
     this.#sendPiece = sendPieces(env);
     if (ctx.id.name === undefined) throw new Error("a stream's object is reached by its name");
     this.#stream = parseStreamObjectName(ctx.id.name);
-    this.#store = durableStore(ctx, (rows) => (this.#rowsWritten += rows));
+    this.#store = durableStore(ctx, (rows) => this.#countRows(rows));
     this.#sealLimits = sealLimits(env as unknown as Record<string, unknown>);
     this.#hyperdrive = env.POSTGRES ?? null;
     this.#lease = new RegistryLease(env, this.#stream.tenantId);
@@ -187,7 +187,6 @@ export class StreamSequencer extends DurableObject<Env> {
     const result = commitRange(this.#store, this.#stream, range, Date.now(), crypto.randomUUID());
     if (result.kind !== "sealed") return result;
     this.#upkeep.schedule();
-    this.#deliverNumbers();
     const { mirroredSequence, failures } = readMirrorState(this.#store);
     if (mirroredSequence < range.end && failures === 0) {
       const patience = new AbortController();
@@ -258,7 +257,6 @@ export class StreamSequencer extends DurableObject<Env> {
 
   override alarm(): void {
     this.#upkeep.run();
-    this.#deliverNumbers();
   }
 
   events(request: PageRequest): EventPage {
@@ -325,6 +323,12 @@ export class StreamSequencer extends DurableObject<Env> {
     const turn = this.#queue.splice(0, beyond === -1 ? this.#queue.length : beyond);
     this.#queued = this.#queue.map(({ load }) => load).reduce(sum, { events: 0, characters: 0 });
     return turn;
+  }
+
+  /** A statement is told of alone; they are counted together, once a turn. */
+  #countRows(rows: number): void {
+    if (this.#rowsWritten === 0) queueMicrotask(() => this.#deliverNumbers());
+    this.#rowsWritten += rows;
   }
 
   #deliverNumbers(): void {

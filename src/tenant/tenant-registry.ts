@@ -54,6 +54,7 @@ export class TenantRegistry extends DurableObject<Env> {
       tenantId: this.#tenantId,
       alarm: new Alarm(ctx.storage),
       hyperdrive: env.POSTGRES ?? null,
+      deliverNumbers: () => this.#deliverNumbers(),
     });
     // An earlier instance may have granted a lease, on any version, just before it went.
     this.#lastGrant = Date.now();
@@ -210,6 +211,10 @@ export class TenantRegistry extends DurableObject<Env> {
 
   #countRows(rows: number): void {
     recorder.count("sequencer_rows_written_total", { object: "registry" }, rows);
+    this.#deliverNumbers();
+  }
+
+  #deliverNumbers(): void {
     recorder.deliverSoon(this.ctx, sendPieces(this.env));
   }
 
