@@ -127,6 +127,19 @@ describe("an answer that never changes", () => {
     }
   });
 
+  it("is not taken from there, if it has payloads, once payloads are encrypted at rest", async () => {
+    const { answers } = await sealedLog();
+    for (const { path, key } of answers) {
+      await readKept(path, key);
+      for (const mode of ["optional", "required"]) {
+        const settings = { ...WITHOUT_STREAMS, PAYLOAD_ENCRYPTION_MODE: mode };
+        const reply = await call("GET", path, { settings });
+        if (!path.includes("/events")) expect(reply.status).toBe(200);
+        else expectError(reply, "SERVICE_UNAVAILABLE", /could not be reached/);
+      }
+    }
+  });
+
   it("goes to nobody who may not read it, kept or not, with its tag or without", async () => {
     const { signer, answers } = await sealedLog();
     const stranger = await mint(await newAgent(), { admin: true });
