@@ -8,7 +8,8 @@ import { reportLag, sendPieces } from "../observe/metrics-client.ts";
 import { recorder, type SendPiece } from "../observe/recorder.ts";
 import { observeAs } from "../observe/setup.ts";
 import { inTrace } from "../observe/spans.ts";
-import { readSettings, type SealLimits, sealLimits } from "../settings.ts";
+import { readSettings, sealLimits } from "../settings.ts";
+import type { SealLimits } from "./seal-limits.ts";
 import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
@@ -49,7 +50,7 @@ import { reencryptPiece } from "./reencrypt.ts";
 import { type Lease, RegistryLease } from "./registry-lease.ts";
 import { restoreStep } from "./restore.ts";
 import { commitRange, readSealedRange } from "./seal.ts";
-import { parseStreamObjectName, type StreamRef } from "./stream-ref.ts";
+import { parseStreamObjectName, type StreamRef } from "../stream-ref.ts";
 import { Upkeep } from "./upkeep.ts";
 import { WaitingReaders } from "./waiting-readers.ts";
 

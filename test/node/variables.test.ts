@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { nameWarnings } from "../../scripts/lib/variable-names.ts";
 import { VARIABLES } from "../../scripts/lib/variables.ts";
 import { readConfig } from "../../src/config.ts";
-import { ConfigError } from "../../src/settings.ts";
+import { ConfigError } from "../../src/errors.ts";
 import { UNREAD_VARIABLES } from "../../src/unread-variables.ts";
 import { readAnchorSettings } from "../../workers/anchor/src/settings.ts";
 

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { Signer } from "../../../scripts/lib/signer.ts";
 import { apiKeyHash } from "../../../src/access/api-key.ts";
 import { immutableUrl } from "../../../src/http/immutable.ts";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName } from "../../../src/stream-ref.ts";
 import { COMMITMENTS, newLog, type Proof, seal } from "./batches.ts";
 import {
   accept,
