@@ -8,6 +8,9 @@ const TEST_SECRETS = {
   PAYLOAD_ENCRYPTION_KEY: "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
 };
 
+/** For tests that go through real objects and Postgres, on machines that are busy with other things too. */
+const PATIENCE_MS = 30_000;
+
 /**
  * Three projects. `test/conformance` holds platform-free suites and runs in both runtimes; `node` adds what needs plain Node;
  * `workers` what needs workerd; `e2e` starts real server processes, for a generated client too. All of them share one PostgreSQL server.
@@ -20,7 +23,13 @@ export default defineConfig({
     // Most suites wait more than they compute.
     maxWorkers: 2,
     projects: [
-      { test: { name: "node", include: ["test/conformance/**/*.test.ts", "test/node/**/*.test.ts"] } },
+      {
+        test: {
+          name: "node",
+          include: ["test/conformance/**/*.test.ts", "test/node/**/*.test.ts"],
+          testTimeout: PATIENCE_MS,
+        },
+      },
       {
         plugins: [
           cloudflareTest(({ inject }) => ({
@@ -35,6 +44,7 @@ export default defineConfig({
         test: {
           name: "workers",
           include: ["test/conformance/**/*.test.ts", "test/workers/**/*.test.ts"],
+          testTimeout: PATIENCE_MS,
         },
       },
       {

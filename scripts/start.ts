@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { readConfig } from "../src/config.ts";
-import { ConfigError, readVariables } from "../src/settings.ts";
+import { ConfigError } from "../src/errors.ts";
+import { readVariables } from "../src/settings.ts";
 import { readAnchorSettings } from "../workers/anchor/src/settings.ts";
 import { localVariables } from "./lib/dev-vars.ts";
 import { type LocalDeployment, startDeployment } from "./lib/local-deployment.ts";

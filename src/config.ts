@@ -6,7 +6,8 @@ import { jwtVerifierOf } from "./access/token-issuers.ts";
 import { payloadKeyrings, type PayloadKeyrings } from "./at-rest/payload-keyrings.ts";
 import { type ReceiptKeyring, receiptKeyring, type ReceiptKeySource } from "./ingest/receipt-keys.ts";
 import type { SchemaMode } from "./ingest/schema-mode.ts";
-import { ConfigError, readSettings } from "./settings.ts";
+import { ConfigError } from "./errors.ts";
+import { readSettings } from "./settings.ts";
 
 /** Everything that a Worker's requests depend on, checked once per isolate. docs/configuration.md lists the variables. */
 export interface Config {

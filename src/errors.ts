@@ -101,3 +101,8 @@ export function frozen(reason: string): RequestError {
     retryAfter: 60,
   });
 }
+
+/** The settings are wrong: the server cannot serve. The message names each variable and what was expected of it. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}

@@ -1,21 +1,12 @@
 import { z } from "zod";
 import { type Network, parseNetwork } from "./access/networks.ts";
 import { payloadVariables } from "./at-rest/payload-variables.ts";
+import { ConfigError } from "./errors.ts";
 import { bytesField, timeField } from "./fields.ts";
 import { SCHEMA_MODES, schemaModeOf } from "./ingest/schema-mode.ts";
 import { observeVariables } from "./observe/variables.ts";
+import { DEFAULT_SEAL_LIMITS, MAX_BATCH_EVENTS, type SealLimits } from "./stream/seal-limits.ts";
 import { MAX_PAYLOAD_BYTES, uuidField } from "./ves/index.ts";
-
-/** Most events of one batch: whoever mirrors or restores it holds all of it in memory. */
-export const MAX_BATCH_EVENTS = 4_096;
-
-/** When a stream seals its events into a batch: when there are so many, or the oldest is so old. */
-export interface SealLimits {
-  readonly maxEvents: number;
-  readonly maxAgeMs: number;
-}
-
-const DEFAULT_SEAL_LIMITS: SealLimits = { maxEvents: 1_024, maxAgeMs: 5_000 };
 
 const seed = bytesField(32).meta({ form: "32 bytes in hex or base64" });
 
@@ -157,7 +148,7 @@ export const variables = z.object({
     "API keys that do not exist from one address in a minute",
   ),
   PUBLIC_AGENT_REGISTRATION_ENABLED: flag(false).describe(
-    "Lets agents register themselves at `/api/v1/agents/register`",
+    "Lets agents register themselves at `/api/v1/agents/register`, each in a tenant of its own; what they send is accepted once an administrator has registered their signing keys",
   ),
   PUBLIC_AGENT_REGISTRATION_RATE_LIMIT_PER_MINUTE: integer(30, 1, 10_000).describe(
     "Attempts of one address in a minute",
@@ -207,11 +198,6 @@ export const variables = z.object({
   REQUIRE_PROOF_OF_POSSESSION: flag(false).describe("Demands proof of possession when a signing key is registered"),
   ...observeVariables,
 });
-
-/** The settings are wrong: the server cannot serve. The message names each variable and what was expected of it. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-}
 
 /** The variables of a deployment, read and checked, each under its own name. */
 export type Settings = z.output<typeof variables>;

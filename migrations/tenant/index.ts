@@ -5,7 +5,17 @@ import { rateLimits } from "./0003_rate_limits.ts";
 import { schemas } from "./0004_schemas.ts";
 import { audit } from "./0005_audit.ts";
 import { apiKeyMirror } from "./0006_api_key_mirror.ts";
+import { sharedRateLimits } from "./0007_shared_rate_limits.ts";
 import { encryptionKeys } from "./0008_encryption_keys.ts";
 
 /** Schema of a TenantRegistry object, in order of application. */
-export const tenantMigrations: readonly Migration[] = [registry, mirror, rateLimits, schemas, audit, apiKeyMirror, encryptionKeys];
+export const tenantMigrations: readonly Migration[] = [
+  registry,
+  mirror,
+  rateLimits,
+  schemas,
+  audit,
+  apiKeyMirror,
+  sharedRateLimits,
+  encryptionKeys,
+];

@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { checkStream, type StreamReport } from "../fsck/check-stream.ts";
 import { jsonReport } from "../fsck/json-report.ts";
 import { SourceError } from "../fsck/log-source.ts";

@@ -1,4 +1,4 @@
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { toHex } from "../../src/ves/index.ts";
 import { checkLog } from "../fsck/check-log.ts";
 import { differencesOf, type StreamReport } from "../fsck/check-stream.ts";

@@ -1,5 +1,5 @@
 import type { PayloadKeyrings } from "../../src/at-rest/payload-keyrings.ts";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { readPayloadKeys } from "../fsck/payload-keys.ts";
 import type { Server } from "../lib/client.ts";
 import { parseOptions, UsageError } from "../lib/usage.ts";

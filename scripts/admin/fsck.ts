@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { checkStream, differencesOf, type StreamReport } from "../fsck/check-stream.ts";
 import { openHttpSource } from "../fsck/http-source.ts";
 import { jsonReport } from "../fsck/json-report.ts";

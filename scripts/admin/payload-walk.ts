@@ -1,4 +1,4 @@
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { SourceError } from "../fsck/log-source.ts";
 import { listStreams } from "../fsck/postgres-source.ts";
 import { callPatiently } from "../fsck/retry.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { call, type Server } from "../lib/client.ts";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 
 const SAMPLE_MS = 1_000;
 const DRAIN_POLL_MS = 100;

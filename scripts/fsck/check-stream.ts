@@ -1,4 +1,4 @@
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { checkLog } from "./check-log.ts";
 import { compareBatches, compareEvents, compareKeys } from "./compare.ts";
 import type { CheckedEvent } from "./event-checks.ts";

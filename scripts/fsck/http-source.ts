@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { canonicalJson, envelopeFromMembers, type JsonObject, type JsonValue, VesError } from "../../src/ves/index.ts";
 import type { Server } from "../lib/client.ts";
 import {

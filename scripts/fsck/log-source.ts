@@ -1,5 +1,5 @@
 import type { PayloadProblem } from "../../src/at-rest/open-payload.ts";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import type { Envelope, Receipt } from "../../src/ves/index.ts";
 
 /** Where a log is read from: the sequencer over HTTP, or its mirror in Postgres. */

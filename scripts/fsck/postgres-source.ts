@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import { openPayload } from "../../src/at-rest/open-payload.ts";
 import type { PayloadKeyring, PayloadKeyrings } from "../../src/at-rest/payload-keyrings.ts";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { type Envelope, type SignatureBundle, toRfc3339Offset, ZERO_32 } from "../../src/ves/index.ts";
 import {
   agentKeyName,

@@ -1,4 +1,4 @@
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { fromHex, type Receipt, receiptHash, toHex, verifyEd25519, VesError } from "../../src/ves/index.ts";
 import type { CheckedEvent } from "./event-checks.ts";
 import { differ, type Tallies } from "./tally.ts";

@@ -48,7 +48,7 @@ async function principalOfKey(credential: Credential, headers: Headers, env: Env
   }
   const { storeIds, permissions, agentId, expiresAt, rateLimit } = key;
   const identity = { kind: "api_key", tenantId, agentId, credentialId: keyHash, tokenId: null } as const;
-  return { ...identity, storeIds, permissions, expiresAt, rateLimit };
+  return { ...identity, storeIds, permissions, expiresAt, rateLimit, limitId: key.limitKeyHash ?? keyHash };
 }
 
 /** The same words for unknown, revoked and expired keys: the answer tells a finder of a key nothing about it. */

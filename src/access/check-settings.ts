@@ -1,4 +1,5 @@
-import { ConfigError, type Settings } from "../settings.ts";
+import { ConfigError } from "../errors.ts";
+import type { Settings } from "../settings.ts";
 
 /** Labels of deployments in which nothing is at stake. Every other one is production. */
 const NOT_PRODUCTION = new Set(["", "local", "dev", "development", "test", "testing", "ci", "staging"]);

@@ -32,6 +32,7 @@ export function principalOfClaims(payload: unknown): Principal | undefined {
   const parsed = claims.safeParse(payload);
   if (!parsed.success) return undefined;
   const { sub, exp, jti, stores, agent, perms } = parsed.data;
+  const credentialId = toHex(sha256(utf8(JSON.stringify(["jwt", sub, jti]))));
   return {
     kind: "jwt",
     tenantId: sub,
@@ -39,8 +40,9 @@ export function principalOfClaims(payload: unknown): Principal | undefined {
     permissions: { read: perms.includes("read"), write: perms.includes("write"), admin: perms.includes("admin") },
     agentId: agent ?? null,
     expiresAt: (exp + CLOCK_LEEWAY_SECS) * 1_000,
-    credentialId: toHex(sha256(utf8(JSON.stringify(["jwt", sub, jti])))),
+    credentialId,
     tokenId: jti,
     rateLimit: null,
+    limitId: credentialId,
   };
 }

@@ -16,6 +16,8 @@ export interface KeyGrant {
   readonly permissions: Permissions;
   readonly storeIds: readonly string[] | null;
   readonly rateLimit: number | null;
+  /** Hash of the key whose limit its requests are counted for; null: its own. */
+  readonly limitKeyHash: string | null;
   readonly expiresAt: number | null;
 }
 
@@ -31,6 +33,7 @@ export function grantableKey(caller: Principal, wish: KeyWish, now: number): Key
     permissions: permissionsToMint(caller, wish),
     storeIds: storesToMint(caller, wish.storeIds),
     rateLimit: rateLimitToMint(caller, wish.rateLimit),
+    limitKeyHash: bindsMinted(caller) ? caller.limitId : null,
   };
 }
 
@@ -57,8 +60,14 @@ function storesToMint({ storeIds: own }: Principal, storeIds: readonly string[] 
   return storeIds;
 }
 
-function rateLimitToMint({ permissions, rateLimit: own }: Principal, rateLimit: number | null): number | null {
-  if (permissions.admin || own === null) return rateLimit;
+/** With a limit of its own, a credential would have it once more with every key that it mints, if they did not share it. */
+function bindsMinted({ permissions, rateLimit }: Principal): boolean {
+  return rateLimit !== null && !permissions.admin;
+}
+
+function rateLimitToMint(caller: Principal, rateLimit: number | null): number | null {
+  const { rateLimit: own } = caller;
+  if (own === null || !bindsMinted(caller)) return rateLimit;
   if (rateLimit !== null && rateLimit > own) {
     throw forbidden("This credential cannot give a higher rate limit than its own");
   }

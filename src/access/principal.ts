@@ -22,6 +22,8 @@ export interface Principal {
   readonly tokenId: string | null;
   /** Requests in RATE_LIMIT_WINDOW_SECONDS that the credential was given; null: no limit of its own. */
   readonly rateLimit: number | null;
+  /** Names what its requests are counted under for that limit: the same for all credentials that share it. */
+  readonly limitId: string;
 }
 
 export type Permission = keyof Permissions;
@@ -36,6 +38,7 @@ export const BOOTSTRAP_ADMIN: Principal = {
   credentialId: "bootstrap",
   tokenId: null,
   rateLimit: null,
+  limitId: "bootstrap",
 };
 
 /** Whoever comes where no authentication is required: may do the same, and is not taken for the administrator. */
@@ -77,10 +80,11 @@ export function requireFlag({ permissions }: Principal, ...anyOf: readonly Permi
   throw forbidden(`${names.charAt(0).toUpperCase()}${names.slice(1)} permission required`);
 }
 
-/** Passes for the agent's own credential and for administrators of its tenant. */
+/** Passes for the agent's own credential, where it is for anything at all, and for administrators of its tenant. */
 export function requireAgentOrAdmin(principal: Principal, tenantId: string, agentId: string): void {
   const isOwn = principal.agentId === agentId && principal.tenantId === tenantId;
-  if (!isOwn) requirePermission(principal, "admin", tenantId);
+  if (isOwn && !principal.permissions.admin) requireFlag(principal, "read", "write");
+  else requirePermission(principal, "admin", tenantId);
 }
 
 /** Passes for the administrator of the whole deployment only. */

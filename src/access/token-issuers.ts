@@ -1,4 +1,5 @@
-import { ConfigError, type Settings } from "../settings.ts";
+import { ConfigError } from "../errors.ts";
+import type { Settings } from "../settings.ts";
 import { utf8 } from "../ves/index.ts";
 import { JwtVerifier, type KeySource } from "./jwt.ts";
 import { readKeySet } from "./key-set.ts";

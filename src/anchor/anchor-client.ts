@@ -1,6 +1,6 @@
 import { log } from "../observe/log.ts";
 import { inSpan } from "../observe/spans.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import type { AnchorNowResult, AnchorService, AnchorSetup, ChainAnswer, ExpectedBatch, NotNow } from "./messages.ts";
 
 /*

@@ -1,4 +1,4 @@
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /**
  * What the Worker and the anchoring Worker say to each other. Everything survives structured cloning, and failures are

@@ -1,4 +1,4 @@
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { decryptPayload, keyIdOf, type PayloadOwner } from "./payload-cipher.ts";
 import type { PayloadKeyring } from "./payload-keyrings.ts";
 import type { StoredPayload } from "./stored-payload.ts";

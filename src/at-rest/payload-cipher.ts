@@ -1,4 +1,4 @@
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { concat, type Envelope, equalBytes, fromHex, str, taggedHash, toHex, utf8, uuidBytes } from "../ves/index.ts";
 import { KEY_ID_BYTES, type PayloadKey } from "./payload-key.ts";
 

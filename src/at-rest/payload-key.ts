@@ -1,4 +1,4 @@
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { taggedHash, toHex, utf8, uuidBytes, concat } from "../ves/index.ts";
 
 /** Bytes of a key's id in front of every payload that is encrypted under it. */

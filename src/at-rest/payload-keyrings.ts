@@ -1,4 +1,4 @@
-import { ConfigError } from "../settings.ts";
+import { ConfigError } from "../errors.ts";
 import { type PayloadKey, payloadKey } from "./payload-key.ts";
 import type { PayloadSettings } from "./payload-variables.ts";
 

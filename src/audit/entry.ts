@@ -8,6 +8,8 @@ export const AUDIT_ACTIONS = [
   "api_key.revoked",
   "batch.anchoring_reported",
   "batch.anchoring_requested",
+  "encryption_key.registered",
+  "encryption_key.revoked",
   "schema.deleted",
   "schema.registered",
   "schema.status_set",
@@ -23,7 +25,16 @@ export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 export const ACTOR_KINDS = ["api_key", "jwt", "bootstrap", "public", "system"] as const;
 export type ActorKind = (typeof ACTOR_KINDS)[number];
 
-export const RESOURCE_TYPES = ["agent", "agent_key", "agent_policy", "api_key", "batch", "schema", "stream"] as const;
+export const RESOURCE_TYPES = [
+  "agent",
+  "agent_key",
+  "agent_policy",
+  "api_key",
+  "batch",
+  "encryption_key",
+  "schema",
+  "stream",
+] as const;
 export type ResourceType = (typeof RESOURCE_TYPES)[number];
 
 /** Flat, so that it stays small and survives every way it takes. Never a secret, nor what one could be guessed from. */

@@ -90,7 +90,8 @@ export const adminEndpoints = [
     path: "/api/v1/admin/agents",
     tag: "Administration",
     summary: "Agents and their credentials",
-    description: `${PAGES} The next page is asked for with \`after_tenant_id\` and \`after_agent_id\`.`,
+    description: `${PAGES} An agent is a tenant's and no store's: who administrates some stores is told of all. The next page is
+asked for with \`after_tenant_id\` and \`after_agent_id\`.`,
     query: z
       .object({ tenant_id: tenantId, limit, after_tenant_id: after, after_agent_id: after })
       .superRefine(bothOrNeither("after_tenant_id", "after_agent_id")),

@@ -42,7 +42,8 @@ export const agentRegistrationEndpoints = [
     summary: "Register oneself: a new tenant, an agent in it, and an API key for it",
     description: `Served where the deployment has PUBLIC_AGENT_REGISTRATION_ENABLED. Attempts are limited for each client address,
 those that are refused for their contents too: \`ratelimit-limit\`, \`ratelimit-remaining\` and \`ratelimit-reset\` (seconds) say
-how it stands.`,
+how it stands. The key can read and send events at once; they are accepted from when an administrator has registered a signing key for the
+agent, which is how a deployment admits it.`,
     isPublic: true,
     maxBodyBytes: MAX_BODY_BYTES,
     body: registration,
@@ -68,7 +69,7 @@ how it stands.`,
       const storeIds = body.storeIds == null || body.storeIds.length === 0 ? null : body.storeIds;
       const keyHash = apiKeyHash(apiKey);
       const rateLimit = body.rateLimit ?? null;
-      const newKey = { keyHash, agentId, storeIds, permissions, rateLimit, expiresAt: null };
+      const newKey = { keyHash, agentId, storeIds, permissions, rateLimit, limitKeyHash: null, expiresAt: null };
       await registryStub(c.env, tenantId).addApiKey(newKey, auditContext(c), "self_registered");
       return {
         success: true,

@@ -15,7 +15,7 @@ import { postgresProblem } from "../mirror/postgres.ts";
 import { log } from "../observe/log.ts";
 import type { AnchorNote } from "../stream/messages.ts";
 import { streamStub } from "../stream/stream-client.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { equalBytes, fromHex, to0xHex, toRfc3339Offset, VesError } from "../ves/index.ts";
 import { notNow, setupMessage } from "./anchor-json.ts";
 import { recordBefore } from "./audit-context.ts";

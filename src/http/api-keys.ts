@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { apiKeyHash, mintApiKey } from "../access/api-key.ts";
 import { grantableKey } from "../access/minting.ts";
-import { requireAgentOrAdmin, tenantOf } from "../access/principal.ts";
+import { forbidden, requireAgentOrAdmin, tenantOf } from "../access/principal.ts";
 import { RequestError } from "../errors.ts";
 import { hashPrefix } from "../tenant/hash-prefix.ts";
 import { registryStub } from "../tenant/registry-client.ts";
@@ -37,7 +37,7 @@ const minting = z
       .max(MAX_RATE_LIMIT)
       .nullish()
       .describe(
-        "Requests in RATE_LIMIT_WINDOW_SECONDS, a minute unless set otherwise; absent: the caller's own limit, none for an administrator",
+        "Requests in RATE_LIMIT_WINDOW_SECONDS, a minute unless set otherwise; absent: the caller's own limit, none for an administrator. A key shares the limit of the one that minted it, unless that is an administrator's",
       ),
   })
   .meta({ id: "ApiKeyRequest", description: "Member names may also be given in snake_case" });
@@ -119,7 +119,7 @@ export const apiKeyEndpoints = [
     tag: "API keys",
     summary: "Revoke an API key",
     description:
-      "It stops working everywhere within API_KEY_CACHE_TTL_SECS (15 s unless set otherwise). Repeating it is safe.",
+      "It stops working everywhere within API_KEY_CACHE_TTL_SECS (15 s unless set otherwise). Repeating it is safe. An agent's own credential can revoke those of its keys that may do no more than itself.",
     params: agentParams.extend({
       key_prefix: z
         .string()
@@ -130,16 +130,21 @@ export const apiKeyEndpoints = [
     response: z.object({ success: z.literal(true), message: z.string() }),
     errors: [404, 409],
     handle: async (c, { params, query }) => {
-      const tenantId = tenantOf(c.get("principal"), query.tenant_id);
-      requireAgentOrAdmin(c.get("principal"), tenantId, params.agent_id);
-      const { agent_id: agentId, key_prefix: prefix } = params;
-      const result = await registryStub(c.env, tenantId).revokeApiKey(agentId, prefix, auditContext(c));
+      const caller = c.get("principal");
+      const tenantId = tenantOf(caller, query.tenant_id);
+      requireAgentOrAdmin(caller, tenantId, params.agent_id);
+      const { permissions, storeIds } = caller;
+      const reach = permissions.admin ? null : { permissions, storeIds };
+      const request = { agentId: params.agent_id, prefix: params.key_prefix, reach };
+      const result = await registryStub(c.env, tenantId).revokeApiKey(request, auditContext(c));
       if (result.kind === "not_found") {
         throw new RequestError("API_KEY_NOT_FOUND", "The agent has no API key whose hash begins like this");
       }
       if (result.kind === "ambiguous") {
         throw new RequestError("ALREADY_EXISTS", "Several API keys of the agent begin like this: give more digits");
       }
+      if (result.kind === "beyond_reach")
+        throw forbidden("This credential cannot revoke a key that may do more than itself");
       return { success: true, message: "The API key is revoked" };
     },
   }),

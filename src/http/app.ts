@@ -109,6 +109,7 @@ export function createApp(): Hono<AppEnv> {
     return c.html(docsPage(document));
   });
   app.on("GET", ["/admin", "/admin/"], (c) => {
+    c.set("route", "/admin");
     c.header("content-security-policy", DASHBOARD_POLICY);
     c.header("referrer-policy", "no-referrer");
     return c.html(dashboardPage());

@@ -5,7 +5,7 @@ import { RequestError, unavailable } from "../errors.ts";
 import { findStreamOfBatch } from "../mirror/batch-index.ts";
 import { postgresProblem } from "../mirror/postgres.ts";
 import { log } from "../observe/log.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { uuidField } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { requirePermission } from "../access/principal.ts";
 import { anchorNow } from "../anchor/anchor-client.ts";
 import { RequestError } from "../errors.ts";
-import { MAX_BATCH_EVENTS } from "../settings.ts";
+import { MAX_BATCH_EVENTS } from "../stream/seal-limits.ts";
 import { toHex, uuidField } from "../ves/index.ts";
 import { anchoringJson, anchoringResponse } from "./anchor-json.ts";
 import { ANCHORING_ERRORS, requireAnchoring } from "./anchor-requests.ts";

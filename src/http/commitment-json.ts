@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Batch, StoredBatch } from "../stream/messages.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { toHex, toRfc3339Offset, treeDepth } from "../ves/index.ts";
 import { byteValues, hexText, sequenceNumber, timeOrNull, timeText, uuidText } from "./schemas.ts";
 

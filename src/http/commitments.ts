@@ -86,7 +86,9 @@ where the last batch ends. The same range again is answered with the batch that 
     handle: async (c, { params: { batch_id: batchId }, query }) => {
       const stream = await streamOfBatch(c, batchId, query);
       const limit = query.limit ?? DEFAULT_LIMIT;
-      const key = [stream.tenantId, stream.storeId, "batch-events", batchId, query.from ?? 0, limit];
+      // What is encrypted at rest does not lie at the edge in clear.
+      const isClear = c.get("config").payloadKeys(stream.tenantId).current === null;
+      const key = isClear ? [stream.tenantId, stream.storeId, "batch-events", batchId, query.from ?? 0, limit] : null;
       return immutable(c, key, async () => {
         const stub = await existingStream(c, stream);
         const batch = (await stub?.batch(batchId)) ?? null;
@@ -107,9 +109,7 @@ where the last batch ends. The same range again is answered with the batch that 
           count: events.length,
           next_sequence: nextSequence > end ? null : nextSequence,
         };
-        // What is encrypted at rest does not lie at the edge in clear.
-        const isShared = c.get("config").payloadKeys(stream.tenantId).current === null;
-        return { json, isFinal: end <= mirroredSequence, isShared };
+        return { json, isFinal: end <= mirroredSequence };
       });
     },
   }),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { requireAgentOrAdmin, requirePermission } from "../access/principal.ts";
+import { requireAgentOrAdmin, requireFlag, requirePermission } from "../access/principal.ts";
 import { RequestError } from "../errors.ts";
 import { bytesField, timeField } from "../fields.ts";
 import { registryStub } from "../tenant/registry-client.ts";
@@ -15,6 +15,7 @@ import {
   uuidField,
   verifyEd25519,
 } from "../ves/index.ts";
+import { auditContext } from "./audit-context.ts";
 import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
 import { agentParams, hex0xText, numberParam, timeOrNull, timeText, uuidText } from "./schemas.ts";
@@ -79,6 +80,7 @@ async function register(
   { tenantId, ...body }: z.output<typeof registration>,
 ): Promise<z.output<typeof registered>> {
   requireAgentOrAdmin(c.get("principal"), tenantId, agentId);
+  requireFlag(c.get("principal"), "write", "admin");
   const { signature, ...key } = { ...body, agentId, validTo: body.validTo ?? null };
   const unsound = checkRegistrableEncryptionKey(key.publicKey);
   if (unsound !== undefined) throw new RequestError("INVALID_PUBLIC_KEY", `publicKey ${unsound.message}`);
@@ -89,7 +91,7 @@ async function register(
   if (!(await verifyEd25519(signingKey.publicKey, encryptionKeyHash({ ...key, tenantId }), signature))) {
     throw new RequestError("SIGNATURE_VERIFICATION_FAILED", `signature does not verify under key ${key.signingKeyId}`);
   }
-  const result = await registry.registerEncryptionKey({ ...key, signature });
+  const result = await registry.registerEncryptionKey({ ...key, signature }, auditContext(c));
   if (result.kind === "kid_taken") {
     throw new RequestError("ALREADY_EXISTS", `kid ${key.kid} is another key's of this tenant, or was one's`);
   }
@@ -135,7 +137,8 @@ async function revoke(
   kid: number,
 ): Promise<z.output<typeof revoked>> {
   requireAgentOrAdmin(c.get("principal"), tenantId, agentId);
-  const key = await registryStub(c.env, tenantId).revokeEncryptionKey(agentId, kid);
+  requireFlag(c.get("principal"), "write", "admin");
+  const key = await registryStub(c.env, tenantId).revokeEncryptionKey(agentId, kid, auditContext(c));
   if (key === null || key.revokedAt === null) {
     throw new RequestError("AGENT_KEY_NOT_FOUND", `Agent ${agentId} has no encryption key ${kid}`);
   }

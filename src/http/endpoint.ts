@@ -70,7 +70,6 @@ export function mount(app: Hono<AppEnv>, endpoints: readonly Endpoint[], held: H
     const methods = routes.map(({ method }) => method);
     const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ");
     app.all(honoPath(path), async (c) => {
-      c.set("route", path);
       // Which methods a path has is told to those who may use it.
       if (!routes.some(({ isPublic }) => isPublic)) await admit(c, held);
       throw new RequestError("METHOD_NOT_ALLOWED", `${c.req.method} is not served here, only ${allow}`, {

@@ -1,6 +1,5 @@
 import { failure, log } from "../observe/log.ts";
-import { ConfigError } from "../settings.ts";
-import { ERROR_CODES, RequestError, unavailable } from "../errors.ts";
+import { ConfigError, ERROR_CODES, RequestError, unavailable } from "../errors.ts";
 import type { AppContext } from "./context.ts";
 
 /**

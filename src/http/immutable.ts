@@ -20,8 +20,6 @@ interface Produced {
   readonly json: object;
   /** Whether it can never be otherwise. A batch that is not mirrored yet could still be lost, and its numbers given again. */
   readonly isFinal: boolean;
-  /** False: it is kept by its reader alone, and not by the data centre. True when absent. */
-  readonly isShared?: boolean;
 }
 
 /**
@@ -29,19 +27,21 @@ interface Produced {
  *
  * The caller must have checked the permission for everything that `key` names; the key names tenant and store, so what
  * was stored for one tenant is not found for another.
+ *
+ * @param key null: the data centre neither keeps the answer nor is asked for it, only its reader keeps it
  */
 export async function immutable(
   c: AppContext,
-  key: readonly (string | number)[],
+  key: readonly (string | number)[] | null,
   produce: () => Promise<Produced>,
 ): Promise<Response> {
-  const url = immutableUrl(key);
-  const stored = await (await caches.default.match(url))?.text();
+  const url = key === null ? null : immutableUrl(key);
+  const stored = url === null ? undefined : await (await caches.default.match(url))?.text();
   if (stored !== undefined) return answer(c, stored);
-  const { json, isFinal, isShared = true } = await produce();
+  const { json, isFinal } = await produce();
   if (!isFinal) return c.json(json);
   const body = JSON.stringify(json);
-  if (isShared) c.executionCtx.waitUntil(keep(url, body));
+  if (url !== null) c.executionCtx.waitUntil(keep(url, body));
   return answer(c, body);
 }
 

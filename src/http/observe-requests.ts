@@ -62,6 +62,7 @@ function describe(c: AppContext, durationMs: number): RequestLine {
   const { method, raw } = c.req;
   return {
     method: METHODS.has(method) ? method : "other",
+    // Not that of a path whose methods are others: whatever is sent, there are no more routes than the document has.
     route: route ?? UNMATCHED,
     status: c.res.status,
     error: c.res.headers.get("x-error-code") ?? undefined,

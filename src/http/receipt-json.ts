@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { issueReceipt } from "../ingest/receipt.ts";
 import type { InclusionProof, StoredEvent } from "../stream/messages.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { fromHex, type Receipt, toBase64, toHex } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";
 import { merkleProof, merkleProofJson, plainMerkleProof, plainMerkleProofJson } from "./proof-json.ts";

@@ -10,7 +10,7 @@ import type {
   StreamState,
 } from "../stream/messages.ts";
 import { type StreamStub, streamStub } from "../stream/stream-client.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { storeExists } from "../tenant/agent-directory.ts";
 import { uuidField } from "../ves/index.ts";
 import type { AppContext } from "./context.ts";

@@ -1,5 +1,5 @@
 import type { Place } from "../stream/messages.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { type Receipt, receiptHash, toHex, toRfc3339Offset } from "../ves/index.ts";
 import { receiptKeyOf, type ReceiptKeyring } from "./receipt-keys.ts";
 

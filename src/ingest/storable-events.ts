@@ -1,7 +1,7 @@
 import { encryptPayload } from "../at-rest/payload-cipher.ts";
 import type { PayloadKeyring } from "../at-rest/payload-keyrings.ts";
 import type { CheckedEvent, StorableEvent } from "../stream/messages.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /**
  * Events as their stream is to store them. The payload of a rejected one is left out: it is compared with a stored copy by

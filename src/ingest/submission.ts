@@ -2,7 +2,7 @@ import { z } from "zod";
 import { forbidden, type Principal, requirePermission } from "../access/principal.ts";
 import type { Config } from "../config.ts";
 import { RequestError } from "../errors.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { canonicalJson, type JsonValue, namesProblem, utf8, uuidField } from "../ves/index.ts";
 import { type SubmittedEvent, submittedEventSchema } from "./submitted-event.ts";
 

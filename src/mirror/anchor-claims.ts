@@ -1,5 +1,5 @@
 import type { Anchor, AnchorNote } from "../stream/messages.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { PATIENCE_MS, withPostgres } from "./postgres.ts";
 
 /*

@@ -1,5 +1,5 @@
 import type { AnchorNote } from "../stream/messages.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { milliseconds } from "./mirrored-batches.ts";
 import type { Connection } from "./postgres.ts";
 

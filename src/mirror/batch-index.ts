@@ -1,4 +1,4 @@
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { PATIENCE_MS, withPostgres } from "./postgres.ts";
 
 /**

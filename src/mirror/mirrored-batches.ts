@@ -1,7 +1,7 @@
 import { openPayload } from "../at-rest/open-payload.ts";
 import type { PayloadKeyring } from "../at-rest/payload-keyrings.ts";
 import type { Batch, Place, StorableEvent } from "../stream/messages.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import {
   contentProblem,
   type EncryptedPayload,

@@ -1,4 +1,4 @@
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import type { Connection } from "./postgres.ts";
 
 /** How many payloads between two numbers are under each key, by its id in hex. @param noKey what stands for text */

@@ -1,5 +1,5 @@
 import type { Batch } from "../stream/messages.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { withPostgres } from "./postgres.ts";
 
 /** A mirrored batch that is not anchored yet. */

@@ -1,6 +1,6 @@
 import { IN_SCOPE, type Scope } from "./health.ts";
 import { PATIENCE_MS, withPostgres } from "./postgres.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /** A mirrored batch and what became of it on chain. */
 export interface RecentBatch {

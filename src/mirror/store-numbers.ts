@@ -1,7 +1,7 @@
 import { IS_ACTIVE_KEY, streamsOf } from "./admin-statements.ts";
 import { FROZEN, IN_SCOPE, type Scope } from "./health.ts";
 import { PATIENCE_MS, withPostgres } from "./postgres.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /** A store and its stream, as far as it is mirrored. */
 export interface StoreNumbers {

@@ -1,5 +1,5 @@
 import { fromHex, toHex } from "../ves/index.ts";
-import type { StreamRef } from "../stream/stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import type { Connection } from "./postgres.ts";
 
 /** What Postgres holds of a stream: where its last batch ends, and whether somebody has changed its rows. */

@@ -41,10 +41,14 @@ export const COUNTERS = {
     help: "Events that do not match the schema of their type, refused or accepted with a warning.",
     labels: [],
   },
-  sequencer_errors_database: { help: "Pieces of work on Postgres that failed.", labels: [] },
+  sequencer_errors_database: {
+    help: "Pieces of work on Postgres that failed, but the anchoring Worker's.",
+    labels: [],
+  },
   sequencer_batches_sealed: { help: "Batches that were sealed.", labels: [] },
   sequencer_events_sealed: { help: "Events in them.", labels: [] },
   sequencer_mirror_failures_total: { help: "Attempts to mirror a stream that failed.", labels: [] },
+  sequencer_audit_events_logged: { help: "Entries of the audit logs of all tenants.", labels: [] },
   sequencer_rows_written_total: {
     help: "Rows written to SQLite, index entries included, by kind of object.",
     labels: ["object"],

@@ -1,5 +1,5 @@
 import { COUNTERS, EVENTS_SEQUENCED, GAUGES, type GaugeName, HISTOGRAMS } from "./catalogue.ts";
-import type { SeriesNumbers } from "./series-table.ts";
+import { metricOf, type SeriesNumbers } from "./series-table.ts";
 
 /** Of the text format that Prometheus reads. */
 export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -56,11 +56,6 @@ function histogramLines(name: string, key: string, numbers: readonly number[], b
     return `${named("_bucket", `le="${bound}"`)} ${count}`;
   });
   return [...lines, `${named("_sum")} ${numbers.at(-1) ?? 0}`, `${named("_count")} ${count}`];
-}
-
-function metricOf(series: string): string {
-  const [name = ""] = series.split("{", 1);
-  return name;
 }
 
 function metricText(

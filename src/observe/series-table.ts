@@ -6,19 +6,21 @@ import type { CounterName } from "./catalogue.ts";
  */
 export type SeriesNumbers = Readonly<Record<string, readonly number[]>>;
 
-/** Sets of labels that are told apart. All routes with all their statuses are some 600. */
-export const MAX_SERIES = 1_000;
+/** Sets of labels of one metric that are told apart: whatever is sent, no metric takes another's place. */
+export const MAX_SERIES_OF_A_METRIC = 1_000;
 
 const OVERFLOW: CounterName = "sequencer_metrics_cardinality_overflow";
 
-/** Holds a bounded number of series: what would be one more is dropped, and counted. */
+/** Holds a bounded number of series of each metric: what would be one more is dropped, and counted. */
 export class SeriesTable {
   readonly #max: number;
   #numbers = new Map<string, number[]>();
+  /** How many series there are of each metric. */
+  #counts = new Map<string, number>();
 
-  constructor(initial: SeriesNumbers = {}, max: number = MAX_SERIES) {
+  constructor(initial: SeriesNumbers = {}, max: number = MAX_SERIES_OF_A_METRIC) {
     this.#max = max;
-    for (const [series, numbers] of Object.entries(initial)) this.#numbers.set(series, [...numbers]);
+    for (const [series, numbers] of Object.entries(initial)) this.#begin(series, numbers);
   }
 
   get isEmpty(): boolean {
@@ -30,7 +32,8 @@ export class SeriesTable {
     const numbers = this.#numbers.get(series);
     if (numbers?.length === added.length)
       added.forEach((value, index) => (numbers[index] = (numbers[index] ?? 0) + value));
-    else if (numbers !== undefined || this.#numbers.size < this.#max) this.#numbers.set(series, [...added]);
+    else if (numbers !== undefined) this.#numbers.set(series, [...added]);
+    else if ((this.#counts.get(metricOf(series)) ?? 0) < this.#max) this.#begin(series, added);
     else this.#overflow();
   }
 
@@ -46,7 +49,14 @@ export class SeriesTable {
   take(): SeriesNumbers {
     const taken = this.read();
     this.#numbers = new Map();
+    this.#counts = new Map();
     return taken;
+  }
+
+  #begin(series: string, numbers: readonly number[]): void {
+    const metric = metricOf(series);
+    this.#numbers.set(series, [...numbers]);
+    this.#counts.set(metric, (this.#counts.get(metric) ?? 0) + 1);
   }
 
   #overflow(): void {
@@ -59,6 +69,11 @@ export class SeriesTable {
 export function seriesName(metric: string, labels: Readonly<Record<string, string | number>>): string {
   const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escaped(String(value))}"`);
   return pairs.length === 0 ? metric : `${metric}{${pairs.join(",")}}`;
+}
+
+export function metricOf(series: string): string {
+  const [metric = ""] = series.split("{", 1);
+  return metric;
 }
 
 function escaped(value: string): string {

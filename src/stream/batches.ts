@@ -1,4 +1,4 @@
-import type { SealLimits } from "../settings.ts";
+import type { SealLimits } from "./seal-limits.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import { blob, integer, type SqlRow, type SqlStore } from "../storage/sql-store.ts";
 import { uuidBytes } from "../ves/index.ts";

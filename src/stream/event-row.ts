@@ -10,7 +10,7 @@ import {
   ZERO_32,
 } from "../ves/index.ts";
 import type { Place, SequencedEvent, StorableEvent, StoredEvent } from "./messages.ts";
-import type { StreamRef } from "./stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /** The columns of `events`, in the order in which {@link eventBindings} gives their values. */
 const COLUMNS = [

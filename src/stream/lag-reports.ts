@@ -4,7 +4,7 @@ import { backoffMs } from "../mirror/backoff.ts";
 import { integerOrNull, type SqlStore } from "../storage/sql-store.ts";
 import type { MirrorState } from "./mirror-state.ts";
 import type { Progress } from "./progress.ts";
-import type { StreamRef } from "./stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /**
  * Between two reports of a stream, and how long what is new waits. Longer than events wait to be sealed, so that of a few

@@ -8,7 +8,7 @@ import { type MirrorState, readMirrorState, updateMirrorState } from "./mirror-s
 import { type Progress, readProgress } from "./progress.ts";
 import { EVENT_BYTES } from "./read.ts";
 import { MAX_BATCH_BYTES } from "./seal.ts";
-import type { StreamRef } from "./stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /** Batches of one statement, and their events, beside what is long in them: reading 4,096 takes 20 ms, and appends wait. */
 const MAX_BATCHES_AT_ONCE = 16;

@@ -1,4 +1,4 @@
-import type { SealLimits } from "../settings.ts";
+import type { SealLimits } from "./seal-limits.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import { integer, integerOrNull, type SqlStore } from "../storage/sql-store.ts";
 

@@ -5,7 +5,7 @@ import { ENTITY_STRIDE } from "./entity-stride.ts";
 import { EVENT_COLUMNS, eventFromRow } from "./event-row.ts";
 import { headOf } from "./head.ts";
 import type { EntityHistory, EventPage, PageRequest, StoredEvent } from "./messages.ts";
-import type { StreamRef } from "./stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /**
  * A page holds at most this many bytes of payloads and bundles (but always one event), so that it fits an RPC message (32 MiB) and an

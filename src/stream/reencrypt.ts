@@ -11,7 +11,7 @@ import { headOf } from "./head.ts";
 import type { PayloadCounts, ReencryptRequest, ReencryptResult, StoredEvent } from "./messages.ts";
 import { payloadRows } from "./mirror-rows.ts";
 import { withinPageBytes } from "./read.ts";
-import type { StreamRef } from "./stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /** Events of one piece, beside the bytes of a page: about 40 ms of object time when all of them are encrypted anew. */
 const EVENTS_AT_ONCE = 1_000;

@@ -15,7 +15,7 @@ import type { Batch, RestoreRefusal, RestoreResult } from "./messages.ts";
 import { readMirrorState, updateMirrorState } from "./mirror-state.ts";
 import { readHead } from "./read.ts";
 import { buildBatch } from "./seal.ts";
-import type { StreamRef } from "./stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { packTree } from "./tree-blob.ts";
 
 /** One call restores for about this long, so that whoever asks sees progress and nothing runs into a time limit. */

@@ -1,5 +1,5 @@
 import { recorder } from "../observe/recorder.ts";
-import { MAX_BATCH_EVENTS, type SealLimits } from "../settings.ts";
+import { MAX_BATCH_EVENTS, type SealLimits } from "./seal-limits.ts";
 import { blob, integer, integerOrNull, type SqlStore } from "../storage/sql-store.ts";
 import { leafHasher, type LeafParts, type MerkleTree, merkleTree, stateRoot, ZERO_32 } from "../ves/index.ts";
 import { insertBatch } from "./batch-row.ts";
@@ -7,7 +7,7 @@ import { batchFrom, latestBatch } from "./batches.ts";
 import type { Batch, CommitResult, StoredBatch } from "./messages.ts";
 import { nextSealAt, readProgress } from "./progress.ts";
 import { EVENT_BYTES } from "./read.ts";
-import type { StreamRef } from "./stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 import { packTree } from "./tree-blob.ts";
 
 /**

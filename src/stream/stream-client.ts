@@ -1,4 +1,4 @@
-import { streamObjectName, type StreamRef } from "./stream-ref.ts";
+import { streamObjectName, type StreamRef } from "../stream-ref.ts";
 import type { StreamSequencer } from "./stream-sequencer.ts";
 
 type Method =

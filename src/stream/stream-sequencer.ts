@@ -8,7 +8,8 @@ import { reportLag, sendPieces } from "../observe/metrics-client.ts";
 import { recorder, type SendPiece } from "../observe/recorder.ts";
 import { observeAs } from "../observe/setup.ts";
 import { inTrace } from "../observe/spans.ts";
-import { readSettings, type SealLimits, sealLimits } from "../settings.ts";
+import { readSettings, sealLimits } from "../settings.ts";
+import type { SealLimits } from "./seal-limits.ts";
 import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
@@ -49,7 +50,7 @@ import { reencryptPiece } from "./reencrypt.ts";
 import { type Lease, RegistryLease } from "./registry-lease.ts";
 import { restoreStep } from "./restore.ts";
 import { commitRange, readSealedRange } from "./seal.ts";
-import { parseStreamObjectName, type StreamRef } from "./stream-ref.ts";
+import { parseStreamObjectName, type StreamRef } from "../stream-ref.ts";
 import { Upkeep } from "./upkeep.ts";
 import { WaitingReaders } from "./waiting-readers.ts";
 
@@ -107,7 +108,7 @@ export class StreamSequencer extends DurableObject<Env> {
     this.#sendPiece = sendPieces(env);
     if (ctx.id.name === undefined) throw new Error("a stream's object is reached by its name");
     this.#stream = parseStreamObjectName(ctx.id.name);
-    this.#store = durableStore(ctx, (rows) => (this.#rowsWritten += rows));
+    this.#store = durableStore(ctx, (rows) => this.#countRows(rows));
     this.#sealLimits = sealLimits(env as unknown as Record<string, unknown>);
     this.#hyperdrive = env.POSTGRES ?? null;
     this.#lease = new RegistryLease(env, this.#stream.tenantId);
@@ -187,7 +188,6 @@ export class StreamSequencer extends DurableObject<Env> {
     const result = commitRange(this.#store, this.#stream, range, Date.now(), crypto.randomUUID());
     if (result.kind !== "sealed") return result;
     this.#upkeep.schedule();
-    this.#deliverNumbers();
     const { mirroredSequence, failures } = readMirrorState(this.#store);
     if (mirroredSequence < range.end && failures === 0) {
       const patience = new AbortController();
@@ -258,7 +258,6 @@ export class StreamSequencer extends DurableObject<Env> {
 
   override alarm(): void {
     this.#upkeep.run();
-    this.#deliverNumbers();
   }
 
   events(request: PageRequest): EventPage {
@@ -325,6 +324,12 @@ export class StreamSequencer extends DurableObject<Env> {
     const turn = this.#queue.splice(0, beyond === -1 ? this.#queue.length : beyond);
     this.#queued = this.#queue.map(({ load }) => load).reduce(sum, { events: 0, characters: 0 });
     return turn;
+  }
+
+  /** A statement is told of alone; they are counted together, once a turn. */
+  #countRows(rows: number): void {
+    if (this.#rowsWritten === 0) queueMicrotask(() => this.#deliverNumbers());
+    this.#rowsWritten += rows;
   }
 
   #deliverNumbers(): void {

@@ -5,7 +5,7 @@ import { log } from "../observe/log.ts";
 import type { Lifetime } from "../observe/delivery.ts";
 import { recorder } from "../observe/recorder.ts";
 import { inTrace } from "../observe/spans.ts";
-import type { SealLimits } from "../settings.ts";
+import type { SealLimits } from "./seal-limits.ts";
 import { type Alarm, WATCHDOG_MS } from "../storage/alarm.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
@@ -18,7 +18,7 @@ import { hasMirrorWork, mirrorSealedBatches } from "./mirroring.ts";
 import { NoteDelivery } from "./note-delivery.ts";
 import { nextSealAt, type Progress, readProgress } from "./progress.ts";
 import { sealDue } from "./seal.ts";
-import type { StreamRef } from "./stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /** Batches sealed in one turn: 1,024 events take about 10 ms, and appends wait meanwhile. */
 const MAX_SEALS_PER_TURN = 4;

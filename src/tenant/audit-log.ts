@@ -2,6 +2,7 @@ import { tenantMigrations } from "../../migrations/tenant/index.ts";
 import { type AuditHead, chainEntry, EMPTY_LOG } from "../audit/chain.ts";
 import type { AuditAct, AuditContext } from "../audit/entry.ts";
 import { newEntry } from "../audit/new-entry.ts";
+import { recorder } from "../observe/recorder.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import { blob, integer, type SqlStore, text } from "../storage/sql-store.ts";
 import { canonicalJson, fromHex, type JsonObject, newUuidV7, toHex, uuidBytes } from "../ves/index.ts";
@@ -39,6 +40,7 @@ export function recordAct(store: SqlStore, { tenantId, who, now }: Change, act: 
       fromHex(hash),
       canonicalJson(entry as unknown as JsonObject),
     );
+    recorder.count("sequencer_audit_events_logged", {});
   });
 }
 

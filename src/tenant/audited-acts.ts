@@ -1,5 +1,6 @@
 import type { AuditAct, AuditAction } from "../audit/entry.ts";
 import { sha256, toHex, toRfc3339Offset, utf8 } from "../ves/index.ts";
+import type { EncryptionKeyRegistration } from "./encryption-key-messages.ts";
 import { hashPrefix } from "./hash-prefix.ts";
 import type { AgentPolicy, ApiKeyOrigin, ApiKeyRecord, KeyRegistration, NewApiKey } from "./messages.ts";
 import type { SchemaRecord, SchemaStatus } from "./schema-messages.ts";
@@ -21,6 +22,24 @@ export function agentKeyAct(
       key_id: keyId,
       public_key: toHex(publicKey),
       valid_from: timeText(validFrom),
+      valid_to: timeText(validTo),
+    },
+  };
+}
+
+export function encryptionKeyAct(
+  action: AuditAction & `encryption_key.${string}`,
+  { agentId, kid, publicKey, signingKeyId, validTo }: Omit<EncryptionKeyRegistration, "signature">,
+): AuditAct {
+  return {
+    action,
+    resource: { type: "encryption_key", id: `${agentId}/${kid}` },
+    storeId: null,
+    details: {
+      agent_id: agentId,
+      kid,
+      public_key: toHex(publicKey),
+      signing_key_id: signingKeyId,
       valid_to: timeText(validTo),
     },
   };

@@ -2,6 +2,8 @@ import { tenantMigrations } from "../../migrations/tenant/index.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import { blob, integer, integerOrNull, type SqlRow, type SqlStore } from "../storage/sql-store.ts";
 import { agentKeyProblem, equalBytes, uuidBytes, uuidFromBytes } from "../ves/index.ts";
+import { type Change, recordAct } from "./audit-log.ts";
+import { encryptionKeyAct } from "./audited-acts.ts";
 import type {
   EncryptionKeyRegistration,
   EncryptionKeyResult,
@@ -32,8 +34,9 @@ export function encryptionKeysOf(store: SqlStore, agentId: string): RegisteredEn
 export function registerEncryptionKey(
   store: SqlStore,
   key: EncryptionKeyRegistration,
-  now: number,
+  change: Change,
 ): EncryptionKeyResult {
+  const { now } = change;
   return store.transaction((): EncryptionKeyResult => {
     migrate(store, tenantMigrations);
     const signingKey = agentKeys(store, key.agentId).find(({ keyId }) => keyId === key.signingKeyId);
@@ -42,6 +45,7 @@ export function registerEncryptionKey(
     if (present !== undefined) {
       const isSame = present.agentId === key.agentId && equalBytes(present.publicKey, key.publicKey);
       if (!isSame || present.revokedAt !== null) return { kind: "kid_taken" };
+      if (equalBytes(present.signature, key.signature)) return { kind: "registered" };
       store.exec(
         "UPDATE encryption_keys SET signing_key_id = ?, signature = ?, valid_to = ? WHERE kid = ?",
         key.signingKeyId,
@@ -49,6 +53,7 @@ export function registerEncryptionKey(
         key.validTo,
         key.kid,
       );
+      recordAct(store, change, encryptionKeyAct("encryption_key.registered", key));
       return { kind: "registered" };
     }
     const limit = MAX_ENCRYPTION_KEYS_PER_AGENT;
@@ -69,6 +74,7 @@ export function registerEncryptionKey(
       now,
       key.validTo,
     );
+    recordAct(store, change, encryptionKeyAct("encryption_key.registered", key));
     return { kind: "registered" };
   });
 }
@@ -78,14 +84,17 @@ export function revokeEncryptionKey(
   store: SqlStore,
   agentId: string,
   kid: number,
-  now: number,
+  change: Change,
 ): RegisteredEncryptionKey | null {
   if (isEmptyStore(store)) return null;
-  const key = findKey(store, kid);
-  if (key?.agentId !== agentId) return null;
-  if (key.revokedAt !== null) return key;
-  store.exec("UPDATE encryption_keys SET revoked_at = ? WHERE kid = ?", now, kid);
-  return { ...key, revokedAt: now };
+  return store.transaction(() => {
+    const key = findKey(store, kid);
+    if (key?.agentId !== agentId) return null;
+    if (key.revokedAt !== null) return key;
+    store.exec("UPDATE encryption_keys SET revoked_at = ? WHERE kid = ?", change.now, kid);
+    recordAct(store, change, encryptionKeyAct("encryption_key.revoked", key));
+    return { ...key, revokedAt: change.now };
+  });
 }
 
 function findKey(store: SqlStore, kid: number): RegisteredEncryptionKey | undefined {

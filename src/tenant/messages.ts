@@ -62,8 +62,10 @@ export interface ApiKeyRecord {
   /** Null: all stores of the tenant. */
   readonly storeIds: readonly string[] | null;
   readonly permissions: Permissions;
-  /** Requests a minute; null: no limit of its own. */
+  /** Requests in RATE_LIMIT_WINDOW_SECONDS; null: no limit of its own. */
   readonly rateLimit: number | null;
+  /** The key whose limit its requests are counted for, by its hash: that which minted it. Null: its own. */
+  readonly limitKeyHash: string | null;
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
@@ -74,8 +76,21 @@ export type NewApiKey = Omit<ApiKeyRecord, "createdAt" | "revokedAt">;
 /** Given by whoever may, or taken by an agent that registers itself and its tenant with it. */
 export type ApiKeyOrigin = "minted" | "self_registered";
 
+/** What a credential may do, and in which stores. */
+export type ApiKeyReach = Pick<ApiKeyRecord, "permissions" | "storeIds">;
+
+export interface ApiKeyRevocationRequest {
+  readonly agentId: string;
+  /** Lowercase hex with which the key's hash begins. */
+  readonly prefix: string;
+  /** Of who wants it revoked; null: whatever there is. */
+  readonly reach: ApiKeyReach | null;
+}
+
 export type ApiKeyRevocation =
   | { readonly kind: "revoked"; readonly key: ApiKeyRecord }
   | { readonly kind: "not_found" }
   /** More than one key begins with this prefix. */
-  | { readonly kind: "ambiguous" };
+  | { readonly kind: "ambiguous" }
+  /** The key may do more than who wants it revoked. */
+  | { readonly kind: "beyond_reach" };

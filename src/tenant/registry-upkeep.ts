@@ -12,6 +12,7 @@ export class RegistryUpkeep {
   readonly #alarm: Alarm;
   /** Null in a deployment without a mirror. */
   readonly #hyperdrive: Hyperdrive | null;
+  readonly #deliverNumbers: () => void;
   /** When to look whether the mirroring that is under way has died; null while none is. */
   #watchdogAt: number | null = null;
   /** Attempts that failed in a row, and when to try again. A new instance tries at once. */
@@ -23,11 +24,13 @@ export class RegistryUpkeep {
     readonly tenantId: string;
     readonly alarm: Alarm;
     readonly hyperdrive: Hyperdrive | null;
+    readonly deliverNumbers: () => void;
   }) {
     this.#store = parts.store;
     this.#tenantId = parts.tenantId;
     this.#alarm = parts.alarm;
     this.#hyperdrive = parts.hyperdrive;
+    this.#deliverNumbers = parts.deliverNumbers;
   }
 
   /** Finds out what is to do, whatever became of the alarm of an earlier instance. */
@@ -69,6 +72,7 @@ export class RegistryUpkeep {
     } finally {
       this.#watchdogAt = null;
       this.schedule();
+      this.#deliverNumbers();
     }
   }
 }

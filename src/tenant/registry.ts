@@ -1,6 +1,15 @@
 import { tenantMigrations } from "../../migrations/tenant/index.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
-import { blob, integer, integerOrNull, type SqlRow, type SqlStore, text, textOrNull } from "../storage/sql-store.ts";
+import {
+  blob,
+  blobOrNull,
+  integer,
+  integerOrNull,
+  type SqlRow,
+  type SqlStore,
+  text,
+  textOrNull,
+} from "../storage/sql-store.ts";
 import { equalBytes, fromHex, toHex, uuidBytes, uuidFromBytes } from "../ves/index.ts";
 import { agentKeyAct, agentPolicyAct, apiKeyRevocationAct, newApiKeyAct } from "./audited-acts.ts";
 import { type Change, recordAct } from "./audit-log.ts";
@@ -9,7 +18,9 @@ import type {
   AgentSnapshot,
   ApiKeyOrigin,
   ApiKeyRecord,
+  ApiKeyReach,
   ApiKeyRevocation,
+  ApiKeyRevocationRequest,
   KeyRegistration,
   KeyRegistrationResult,
   NewApiKey,
@@ -148,8 +159,8 @@ export function addApiKey(store: SqlStore, key: NewApiKey, change: Change, origi
     }
     store.exec(
       `INSERT INTO api_keys
-         (key_hash, agent_id, store_ids, can_read, can_write, can_admin, rate_limit, created_at, expires_at, revoked_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
+         (key_hash, agent_id, store_ids, can_read, can_write, can_admin, rate_limit, limit_key_hash, created_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       fromHex(key.keyHash),
       uuidBytes(key.agentId),
       key.storeIds === null ? null : JSON.stringify(key.storeIds),
@@ -157,6 +168,7 @@ export function addApiKey(store: SqlStore, key: NewApiKey, change: Change, origi
       Number(key.permissions.write),
       Number(key.permissions.admin),
       key.rateLimit,
+      key.limitKeyHash === null ? null : fromHex(key.limitKeyHash),
       now,
       key.expiresAt,
     );
@@ -180,18 +192,31 @@ export function apiKeysOf(store: SqlStore, agentId: string): ApiKeyRecord[] {
     .map(apiKeyFromRow);
 }
 
-/** Revokes the one API key of the agent whose hash begins with `prefix` (lowercase hex). */
-export function revokeApiKey(store: SqlStore, agentId: string, prefix: string, change: Change): ApiKeyRevocation {
+/**
+ * Revokes the one API key of the agent whose hash begins with `prefix` (lowercase hex), if it may do no more than `reach`;
+ * null: whatever it may do.
+ */
+export function revokeApiKey(
+  store: SqlStore,
+  { agentId, prefix, reach }: ApiKeyRevocationRequest,
+  change: Change,
+): ApiKeyRevocation {
   const matches = apiKeysOf(store, agentId).filter(({ keyHash }) => keyHash.startsWith(prefix));
   const [key] = matches;
   if (key === undefined) return { kind: "not_found" };
   if (matches.length > 1) return { kind: "ambiguous" };
+  if (reach !== null && !isWithin(key, reach)) return { kind: "beyond_reach" };
   if (key.revokedAt !== null) return { kind: "revoked", key };
   store.transaction(() => {
     store.exec("UPDATE api_keys SET revoked_at = ? WHERE key_hash = ?", change.now, fromHex(key.keyHash));
     recordAct(store, change, apiKeyRevocationAct(key));
   });
   return { kind: "revoked", key: { ...key, revokedAt: change.now } };
+}
+
+function isWithin({ permissions, storeIds }: ApiKeyReach, reach: ApiKeyReach): boolean {
+  const may = (["read", "write", "admin"] as const).every((name) => reach.permissions[name] || !permissions[name]);
+  return may && (reach.storeIds === null || (storeIds?.every((id) => reach.storeIds?.includes(id)) ?? false));
 }
 
 export function hasStore(store: SqlStore, storeId: string): boolean {
@@ -223,12 +248,14 @@ export function raiseVersion(store: SqlStore): void {
 
 function apiKeyFromRow(row: SqlRow): ApiKeyRecord {
   const storeIds = textOrNull(row["store_ids"]);
+  const limitKeyHash = blobOrNull(row["limit_key_hash"]);
   return {
     keyHash: toHex(blob(row["key_hash"])),
     agentId: uuidFromBytes(blob(row["agent_id"])),
     storeIds: storeIds === null ? null : (JSON.parse(storeIds) as string[]),
     permissions: { read: row["can_read"] === 1, write: row["can_write"] === 1, admin: row["can_admin"] === 1 },
     rateLimit: integerOrNull(row["rate_limit"]),
+    limitKeyHash: limitKeyHash === null ? null : toHex(limitKeyHash),
     createdAt: integer(row["created_at"]),
     expiresAt: integerOrNull(row["expires_at"]),
     revokedAt: integerOrNull(row["revoked_at"]),

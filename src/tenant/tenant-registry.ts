@@ -23,6 +23,7 @@ import type {
   ApiKeyOrigin,
   ApiKeyRecord,
   ApiKeyRevocation,
+  ApiKeyRevocationRequest,
   CheckSnapshot,
   KeyRegistration,
   KeyRegistrationResult,
@@ -59,6 +60,7 @@ export class TenantRegistry extends DurableObject<Env> {
       tenantId: this.#tenantId,
       alarm: new Alarm(ctx.storage),
       hyperdrive: env.POSTGRES ?? null,
+      deliverNumbers: () => this.#deliverNumbers(),
     });
     // An earlier instance may have granted a lease, on any version, just before it went.
     this.#lastGrant = Date.now();
@@ -109,13 +111,13 @@ export class TenantRegistry extends DurableObject<Env> {
     return encryptionKeys.encryptionKeysOf(this.#store, agentId);
   }
 
-  registerEncryptionKey(key: EncryptionKeyRegistration): EncryptionKeyResult {
-    return encryptionKeys.registerEncryptionKey(this.#store, key, Date.now());
+  registerEncryptionKey(key: EncryptionKeyRegistration, who: AuditContext): EncryptionKeyResult {
+    return this.#change(who, (change) => encryptionKeys.registerEncryptionKey(this.#store, key, change));
   }
 
   /** Null: the agent has no such key. */
-  revokeEncryptionKey(agentId: string, kid: number): RegisteredEncryptionKey | null {
-    return encryptionKeys.revokeEncryptionKey(this.#store, agentId, kid, Date.now());
+  revokeEncryptionKey(agentId: string, kid: number, who: AuditContext): RegisteredEncryptionKey | null {
+    return this.#change(who, (change) => encryptionKeys.revokeEncryptionKey(this.#store, agentId, kid, change));
   }
 
   policy(agentId: string): AgentPolicy | null {
@@ -142,8 +144,8 @@ export class TenantRegistry extends DurableObject<Env> {
     return registry.apiKeysOf(this.#store, agentId);
   }
 
-  revokeApiKey(agentId: string, prefix: string, who: AuditContext): ApiKeyRevocation {
-    return this.#change(who, (change) => registry.revokeApiKey(this.#store, agentId, prefix, change));
+  revokeApiKey(request: ApiKeyRevocationRequest, who: AuditContext): ApiKeyRevocation {
+    return this.#change(who, (change) => registry.revokeApiKey(this.#store, request, change));
   }
 
   /**
@@ -228,6 +230,10 @@ export class TenantRegistry extends DurableObject<Env> {
 
   #countRows(rows: number): void {
     recorder.count("sequencer_rows_written_total", { object: "registry" }, rows);
+    this.#deliverNumbers();
+  }
+
+  #deliverNumbers(): void {
     recorder.deliverSoon(this.ctx, sendPieces(this.env));
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call, push, registerKey, type Server, withoutProof } from "../../scripts/lib/client.ts";
 import { newSigner, type Signer, signEvent } from "../../scripts/lib/signer.ts";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import type { Receipt, WireEnvelope } from "../../src/ves/index.ts";
 import { readServedLog } from "./support/derive-log.ts";
 import {

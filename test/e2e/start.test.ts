@@ -12,7 +12,7 @@ import { call, push, registerKey, type Server, withoutProof } from "../../script
 import { deployAnchor } from "../../scripts/lib/deploy-anchor.ts";
 import { freePort, isPortFree } from "../../scripts/lib/ports.ts";
 import { newSigner, type Signer, signEvent } from "../../scripts/lib/signer.ts";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import type { Receipt, WireEnvelope } from "../../src/ves/index.ts";
 import { uuidWord } from "../support/anchor-batches.ts";
 import { ownDatabase } from "../support/own-database.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { payloadKey } from "../../src/at-rest/payload-key.ts";
 import { readConfig } from "../../src/config.ts";
-import { ConfigError } from "../../src/settings.ts";
+import { ConfigError } from "../../src/errors.ts";
 import { issueReceipt } from "../../src/ingest/receipt.ts";
 import { verifyEd25519, fromHex } from "../../src/ves/index.ts";
 import { uuid } from "../support/checked-events.ts";

@@ -48,6 +48,8 @@ function answers(stores: readonly object[]): Record<string, unknown> {
         database: { status: "healthy", response_time_ms: 3 },
         mirror: { status: "degraded", frozen_streams: [{ store_id: ID, reason: HOSTILE }] },
         anchor_service: health("not_configured"),
+        lag: health("degraded"),
+        metrics: health("healthy"),
       },
     },
     overview: {

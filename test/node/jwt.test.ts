@@ -44,6 +44,7 @@ describe("claims", () => {
       credentialId: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       tokenId: claims.jti,
       rateLimit: null,
+      limitId: principal.credentialId,
     });
     const again = await jwt.verify(await signToken({ ...claims, perms: "read" }));
     expect(again.credentialId).toBe(principal.credentialId);

@@ -1,8 +1,9 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { seriesText } from "../../src/observe/exposition.ts";
 import { type Piece, Recorder } from "../../src/observe/recorder.ts";
-import { SeriesTable } from "../../src/observe/series-table.ts";
+import { MAX_SERIES_OF_A_METRIC, SeriesTable } from "../../src/observe/series-table.ts";
 import { Totals } from "../../src/observe/totals.ts";
 
 const INGESTED = "sequencer_events_ingested";
@@ -55,10 +56,31 @@ describe("recorders and totals", () => {
 });
 
 describe("a table of series", () => {
-  test("holds no more than it may, counts what it drops, and goes on counting what it has", () => {
-    const table = new SeriesTable({}, 2);
-    for (const series of ["a", "b", "c", "a", "d"]) table.add(series, [1]);
-    expect(table.read()).toEqual({ a: [2], b: [1], sequencer_metrics_cardinality_overflow: [2] });
+  test("holds no more of a metric than it may, counts what it drops, and goes on counting what it has", () => {
+    const table = new SeriesTable({ 'm{l="a"}': [1] }, 2);
+    for (const series of ["b", "c", "a", "d"].map((value) => `m{l="${value}"}`)) table.add(series, [1]);
+    expect(table.read()).toEqual({ 'm{l="a"}': [2], 'm{l="b"}': [1], sequencer_metrics_cardinality_overflow: [2] });
+    table.add("other", [1]);
+    expect(table.read()).toMatchObject({ other: [1] });
+    table.take();
+    table.add('m{l="c"}', [1]);
+    expect(table.read()).toEqual({ 'm{l="c"}': [1] });
+  });
+
+  test("has room for every route with every status that the document has for it", () => {
+    const url = new URL("../../docs/openapi.json", import.meta.url);
+    const { paths } = JSON.parse(readFileSync(url, "utf8")) as {
+      paths: Record<string, Record<string, { responses: object }>>;
+    };
+    const documented = Object.values(paths).flatMap((methods) =>
+      Object.entries(methods).flatMap(([method, { responses }]) =>
+        // HEAD is served where GET is.
+        Array.from({ length: method === "get" ? 2 : 1 }, () => Object.keys(responses)).flat(),
+      ),
+    );
+    expect(documented.length).toBeGreaterThan(500);
+    // The rest is for paths and methods that are not there.
+    expect(documented.length).toBeLessThan(MAX_SERIES_OF_A_METRIC - 100);
   });
 
   test("begins a series anew whose buckets have changed", () => {

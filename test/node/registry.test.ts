@@ -73,6 +73,8 @@ describe("agent keys", () => {
   });
 });
 
+const revocation = (prefix: string) => ({ agentId: AGENT, prefix, reach: null });
+
 describe("API keys", () => {
   const key = (byte: string, agentId = AGENT) => ({
     keyHash: byte.repeat(32),
@@ -80,6 +82,7 @@ describe("API keys", () => {
     storeIds: [uuid(4, 1)],
     permissions: { read: true, write: false, admin: false },
     rateLimit: null,
+    limitKeyHash: null,
     expiresAt: 500,
   });
 
@@ -93,17 +96,32 @@ describe("API keys", () => {
     expect(registry.findApiKey(store, "00".repeat(32))).toBeNull();
     expect(registry.apiKeysOf(store, AGENT).map(({ keyHash }) => keyHash.slice(0, 2))).toEqual(["ab", "ac"]);
 
-    expect(registry.revokeApiKey(store, AGENT, "a", changeAt(40))).toEqual({ kind: "ambiguous" });
-    expect(registry.revokeApiKey(store, AGENT, "ff", changeAt(40))).toEqual({ kind: "not_found" });
-    expect(registry.revokeApiKey(store, AGENT, "ab", changeAt(40))).toEqual({
+    expect(registry.revokeApiKey(store, revocation("a"), changeAt(40))).toEqual({ kind: "ambiguous" });
+    expect(registry.revokeApiKey(store, revocation("ff"), changeAt(40))).toEqual({ kind: "not_found" });
+    expect(registry.revokeApiKey(store, revocation("ab"), changeAt(40))).toEqual({
       kind: "revoked",
       key: { ...stored, revokedAt: 40 },
     });
-    expect(registry.revokeApiKey(store, AGENT, "ab", changeAt(90))).toEqual({
+    expect(registry.revokeApiKey(store, revocation("ab"), changeAt(90))).toEqual({
       kind: "revoked",
       key: { ...stored, revokedAt: 40 },
     });
     expect(registry.findApiKey(store, key("ac").keyHash)?.revokedAt).toBeNull();
+  });
+
+  test("are revoked by nobody who may do less", () => {
+    const store = nodeStore();
+    registry.addApiKey(store, key("ab"), changeAt(10));
+    registry.addApiKey(store, { ...key("cd"), storeIds: null }, changeAt(20));
+    const own = { permissions: key("ab").permissions, storeIds: [uuid(4, 1)] };
+    const nothing = { read: false, write: true, admin: false };
+    const by = (reach: typeof own, prefix: string): string =>
+      registry.revokeApiKey(store, { agentId: AGENT, prefix, reach }, changeAt(40)).kind;
+    expect(by({ ...own, storeIds: [uuid(4, 2)] }, "ab")).toBe("beyond_reach");
+    expect(by({ ...own, permissions: nothing }, "ab")).toBe("beyond_reach");
+    expect(by(own, "cd")).toBe("beyond_reach");
+    expect(registry.apiKeysOf(store, AGENT).every(({ revokedAt }) => revokedAt === null)).toBe(true);
+    expect(by(own, "ab")).toBe("revoked");
   });
 });
 
@@ -115,6 +133,7 @@ test("API keys are bounded for each agent; gone ones make room", () => {
     storeIds: null,
     permissions: { read: true, write: true, admin: false },
     rateLimit: null,
+    limitKeyHash: null,
     expiresAt,
   });
   for (let n = 0; n < registry.MAX_API_KEYS_PER_AGENT; n++) {
@@ -133,7 +152,7 @@ test("reading a registry that was never written to writes nothing", () => {
   expect(registry.apiKeysOf(store, AGENT)).toEqual([]);
   expect(registry.hasStore(store, uuid(4, 1))).toBe(false);
   expect(registry.revokeKey(store, AGENT, 1, changeAt(1))).toBeNull();
-  expect(registry.revokeApiKey(store, AGENT, "ab", changeAt(1))).toEqual({ kind: "not_found" });
+  expect(registry.revokeApiKey(store, revocation("ab"), changeAt(1))).toEqual({ kind: "not_found" });
   expect(store.exec("SELECT * FROM sqlite_schema")).toEqual([]);
   registry.addStore(store, uuid(4, 1), 1);
   registry.addStore(store, uuid(4, 1), 2);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import type { SealLimits } from "../../src/settings.ts";
+import type { SealLimits } from "../../src/stream/seal-limits.ts";
 import { appendEvents } from "../../src/stream/append.ts";
 import { listBatches, readBatch, readProof, readProofOfEvent } from "../../src/stream/batches.ts";
 import type { Batch, StorableEvent, CommitResult } from "../../src/stream/messages.ts";

@@ -28,7 +28,7 @@ import { readHead } from "../../src/stream/read.ts";
 import type { StoredBatch } from "../../src/stream/messages.ts";
 import { mirrorSealedBatches } from "../../src/stream/mirroring.ts";
 import { commitRange } from "../../src/stream/seal.ts";
-import { streamObjectName, type StreamRef } from "../../src/stream/stream-ref.ts";
+import { streamObjectName, type StreamRef } from "../../src/stream-ref.ts";
 import { readAnchorSettings } from "../../workers/anchor/src/settings.ts";
 import { type AnchorPlace, anchorRound, type RoundReport } from "../../workers/anchor/src/round.ts";
 import type { AnchorGround } from "./anchor-ground.ts";

@@ -1,6 +1,6 @@
 import { agentKeyName, type LoggedBatch, type LoggedEvent, type LogHead } from "../../scripts/fsck/log-source.ts";
 import { newSigner, type Signer, signEvent } from "../../scripts/lib/signer.ts";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import {
   canonicalJson,
   type Envelope,

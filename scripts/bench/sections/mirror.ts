@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import type { Bench } from "../bench.ts";
 import { type LoadResult, newLoadAgent } from "../load.ts";
 import { type Sample, sampleDuring, secondsBehind, waitForMirror } from "../mirror-samples.ts";

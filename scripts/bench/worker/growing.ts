@@ -1,6 +1,6 @@
 import { durableStore } from "../../../src/storage/durable-store.ts";
 import { appendEvents } from "../../../src/stream/append.ts";
-import { parseStreamObjectName, streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { parseStreamObjectName, streamObjectName } from "../../../src/stream-ref.ts";
 import { StreamSequencer } from "../../../src/stream/stream-sequencer.ts";
 import app from "../../../src/index.ts";
 import { factOf } from "../workload.ts";

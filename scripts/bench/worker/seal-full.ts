@@ -1,6 +1,6 @@
 import { sealDue } from "../../../src/stream/seal.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
-import type { SealLimits } from "../../../src/settings.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
+import type { SealLimits } from "../../../src/stream/seal-limits.ts";
 import type { SqlStore } from "../../../src/storage/sql-store.ts";
 
 /** Batches of the usual length, and never a shorter one because of its age. */

@@ -91,7 +91,7 @@ function showOverview(numbers) {
 function showHealth({ status, version, components }) {
   byId("status").replaceChildren(statusMark(status));
   byId("version").textContent = version;
-  const parts = [["Database", components.database], ["Mirror", components.mirror], ["Anchoring", components.anchor_service]];
+  const parts = [["Database", components.database], ["Mirror", components.mirror], ["Anchoring", components.anchor_service], ["Lag", components.lag], ["Metrics", components.metrics]];
   const lines = parts.map(([name, part]) => [name, part.status, part.message ?? (part.response_time_ms === undefined ? "" : "answers in " + part.response_time_ms + " ms")]);
   const frozen = components.mirror.frozen_streams.map((stream) => ["Store " + stream.store_id, "degraded", stream.reason]);
   byId("health").replaceChildren(

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { call, type Server } from "../../../scripts/lib/client.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { waitUntil } from "./processes.ts";
 import { userEnvironment } from "./working-copy.ts";
 

@@ -1,6 +1,6 @@
 import { call, push, registerKey, type Server } from "../../../scripts/lib/client.ts";
 import { newSigner, signEvent } from "../../../scripts/lib/signer.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import type { WireEnvelope } from "../../../src/ves/index.ts";
 import { waitUntil } from "./processes.ts";
 

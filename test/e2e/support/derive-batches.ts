@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { blob, integer } from "../../../src/storage/sql-store.ts";
 import { toHex } from "../../../src/ves/index.ts";
 import { derivedBatches } from "../../support/derived-batches.ts";

@@ -8,7 +8,7 @@ import { ENTITY_STRIDE } from "../../../src/stream/entity-stride.ts";
 import { openPayload } from "../../../src/at-rest/open-payload.ts";
 import { eventFromRow, withContent } from "../../../src/stream/event-row.ts";
 import type { SequencedEvent } from "../../../src/stream/messages.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import {
   contentProblem,
   equalBytes,

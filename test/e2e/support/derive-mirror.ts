@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { blob, blobOrNull, integer, type SqlRow } from "../../../src/storage/sql-store.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { toHex, uuidFromBytes } from "../../../src/ves/index.ts";
 import type { StoredLog } from "./derive-log.ts";
 

@@ -8,7 +8,7 @@ import {
   withoutProof,
 } from "../../../scripts/lib/client.ts";
 import { newSigner, type Signer, signEvent } from "../../../scripts/lib/signer.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import type { WireEnvelope } from "../../../src/ves/index.ts";
 import type { Acknowledged, AgentKeys } from "./derive-log.ts";
 import type { Random } from "./random.ts";

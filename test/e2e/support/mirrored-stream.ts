@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { call, type Server } from "../../../scripts/lib/client.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { logProblems, readStoredLog, receiptProblems, type StoredLog, streamFiles } from "./derive-log.ts";
 import { lagProblems, type Mirror, mirrorProblems, noteProblems, readMirror, strayProblems } from "./derive-mirror.ts";
 import { keysOf, type Ledger, newPusher, type Pusher, pushUntil } from "./load.ts";

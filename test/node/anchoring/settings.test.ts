@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DEV_ACCOUNTS } from "../../../scripts/lib/anvil.ts";
-import { ConfigError } from "../../../src/settings.ts";
+import { ConfigError } from "../../../src/errors.ts";
 import { readAnchorSettings } from "../../../workers/anchor/src/settings.ts";
 
 const KEY = DEV_ACCOUNTS[1].privateKey;

@@ -44,10 +44,10 @@ const WRITERS = [
   "token: read, write, agent",
   "token: read, write, admin",
 ] as const;
-const OTHER_STORES = ["other store", "token: read, write, other store"] as const;
-const ADMINS = ["admin", "bootstrap", "token: admin", "token: read, write, admin"] as const;
+const OTHER_STORES = ["other store", "admin, other store", "token: read, write, other store"] as const;
+const ADMINS = ["admin", "admin, other store", "bootstrap", "token: admin", "token: read, write, admin"] as const;
 const FOREIGN = ["foreign admin", "foreign token: read, write, admin"] as const;
-const POWERLESS = ["token: nothing"] as const;
+const POWERLESS = ["token: nothing", "token: nothing, agent"] as const;
 
 type Kind =
   | (typeof NOBODY)[number]
@@ -65,6 +65,7 @@ const SERVED: Readonly<Record<Access, readonly Kind[]>> = {
   ingest: WRITERS,
   "tenant-read": [...READERS, ...OTHER_STORES],
   "tenant-write": [...WRITERS, "other agent", "token: read, write, other agent", ...OTHER_STORES],
+  "store-admin": ["admin", "bootstrap", "token: admin", "token: read, write, admin"],
   "tenant-admin": ADMINS,
   "sealing-admin": ["admin", "bootstrap", "token: read, write, admin"],
   "own-agent": [...ADMINS, "reader", "writer", "other store", "token: read, write, agent"],
@@ -109,9 +110,11 @@ async function credentialsFor(signer: Signer): Promise<Credentials> {
     "other agent": key(await mint(colleague)),
     "other store": key(await mint(signer, { storeIds })),
     admin: key(await mint(signer, { admin: true })),
+    "admin, other store": key(await mint(signer, { admin: true, storeIds })),
     bootstrap: key(ADMIN),
     "foreign admin": key(await mint(stranger, { admin: true })),
     "token: nothing": await token(tenantId, {}),
+    "token: nothing, agent": await token(tenantId, { agent: agentId }),
     "token: read": await token(tenantId, { perms: "read" }),
     "token: write": await token(tenantId, { perms: "write" }),
     "token: admin": await token(tenantId, { perms: "admin" }),

@@ -240,7 +240,7 @@ describe("minting by a credential gives at most what it has", () => {
     expect(await told({ perms: "read" })).toBe("read");
     expect(await told({ perms: "read" }, { readOnly: false })).toBe("This credential cannot give write permission");
     expect(await told({ perms: "write" })).toBe("This credential cannot give read permission");
-    expect(await told({})).toBe("This credential cannot give read permission");
+    expect(await told({})).toBe("Read or write permission required");
     expect(await told({ perms: "admin" }, { admin: true, readOnly: true })).toBe("admin");
     const outliving = { expiresAt: new Date(Date.now() + 3_700_000).toISOString() };
     expect(await told({ perms: "admin" }, outliving)).toBe("This credential cannot give a key that outlives it");
@@ -293,6 +293,22 @@ describe.concurrent("the end of a key", () => {
     expect((await list(signer)).body.keys.map(({ active }) => active)).toEqual([false]);
     await accept(signer, wire);
     await expectLog(signer, [wire]);
+  });
+
+  it("an agent's own key revokes what may do no more than itself, and itself", async () => {
+    const signer = await agent();
+    const [writer, reader] = [await mint(signer), await mint(signer, { readOnly: true })];
+    const revoke = (key: string, by: string): Promise<Reply> =>
+      call("DELETE", revocation(signer, apiKeyHash(key).slice(0, 16)), { key: by });
+    expectError(
+      await revoke(writer, reader),
+      "INSUFFICIENT_PERMISSIONS",
+      "This credential cannot revoke a key that may do more than itself",
+    );
+    expect((await list(signer)).body.keys.map(({ active }) => active)).toEqual([true, true]);
+    expect((await revoke(reader, writer)).status).toBe(200);
+    expect((await revoke(writer, writer)).status).toBe(200);
+    expect((await list(signer)).body.keys.map(({ active }) => active)).toEqual([false, false]);
   });
 
   it("revoked: refused once the cached look-up is too old, by any prefix of eight digits or more", async () => {

@@ -6,7 +6,7 @@ import { apiKeyHash } from "../../../src/access/api-key.ts";
 import type { AnchorService } from "../../../src/anchor/messages.ts";
 import type { AuditAction, AuditEntry } from "../../../src/audit/entry.ts";
 import { withPostgres } from "../../../src/mirror/postgres.ts";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName } from "../../../src/stream-ref.ts";
 import { toHex } from "../../../src/ves/index.ts";
 import { newLog, seal } from "./batches.ts";
 import { call, mint, registerKey, streamQuery, url } from "./harness.ts";

@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../../src/errors.ts";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName } from "../../../src/stream-ref.ts";
 import { leafHash, merkleTree, toHex } from "../../../src/ves/index.ts";
 import {
   commit,

@@ -6,7 +6,7 @@ import { ERROR_CODES, type ErrorCode } from "../../../src/errors.ts";
 import { createApp, endpoints } from "../../../src/http/app.ts";
 import type { Endpoint } from "../../../src/http/endpoint.ts";
 import { openApiDocument } from "../../../src/http/openapi.ts";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName } from "../../../src/stream-ref.ts";
 import {
   canonicalJson,
   eventSigningHash,

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { Signer } from "../../../scripts/lib/signer.ts";
 import { apiKeyHash } from "../../../src/access/api-key.ts";
 import { immutableUrl } from "../../../src/http/immutable.ts";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName } from "../../../src/stream-ref.ts";
 import { COMMITMENTS, newLog, type Proof, seal } from "./batches.ts";
 import {
   accept,
@@ -124,6 +124,19 @@ describe("an answer that never changes", () => {
       expect(name).not.toContain(admin);
       const kept = await caches.default.match(name);
       expect(kept?.headers.get("cache-control")).toBe("public, max-age=31536000");
+    }
+  });
+
+  it("is not taken from there, if it has payloads, once payloads are encrypted at rest", async () => {
+    const { answers } = await sealedLog();
+    for (const { path, key } of answers) {
+      await readKept(path, key);
+      for (const mode of ["optional", "required"]) {
+        const settings = { ...WITHOUT_STREAMS, PAYLOAD_ENCRYPTION_MODE: mode };
+        const reply = await call("GET", path, { settings });
+        if (!path.includes("/events")) expect(reply.status).toBe(200);
+        else expectError(reply, "SERVICE_UNAVAILABLE", /could not be reached/);
+      }
     }
   });
 

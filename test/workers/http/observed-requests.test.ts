@@ -119,6 +119,18 @@ describe("the counters", () => {
     });
   });
 
+  it("tell of rows that only an acknowledgement has written, and of entries of the audit log", async () => {
+    const signer = await newAgent();
+    await accept(signer, await event(signer));
+    const key = await mint(signer);
+    const body = { tenantId: signer.tenantId, storeId: signer.storeId, sequenceNumber: 1 };
+    const path = `/api/v1/ves/cursors/${signer.agentId}`;
+    const rose = await risen(async () => expect((await call("PUT", path, { key, body })).status).toBe(200));
+    expect(rose['sequencer_rows_written_total{object="stream"}']).toBeGreaterThan(0);
+    expect(rose).not.toHaveProperty("sequencer_audit_events_logged");
+    expect(await risen(() => mint(signer))).toMatchObject({ sequencer_audit_events_logged: 1 });
+  });
+
   it("tell requests by route and status, refused credentials, and registrations", { timeout: 20_000 }, async () => {
     const { tenantId, storeId } = await newAgent();
     const head = url("/api/v1/ves/head", streamQuery({ tenantId, storeId }));
@@ -133,6 +145,8 @@ describe("the counters", () => {
       await call("GET", head, { key: "wrong" });
       await call("GET", head, { key: null });
       await call("GET", `/nowhere/${crypto.randomUUID()}`);
+      await call("DELETE", head);
+      await call("GET", "/admin", { key: null });
       await register({ name: "one" });
       await register({ name: " " });
       await register({ name: "three" });
@@ -141,6 +155,8 @@ describe("the counters", () => {
       'sequencer_http_requests_total{method="GET",path="/api/v1/ves/head",status="200"}': 1,
       'sequencer_http_requests_total{method="GET",path="/api/v1/ves/head",status="401"}': 2,
       'sequencer_http_requests_total{method="GET",path="unmatched",status="404"}': 1,
+      'sequencer_http_requests_total{method="DELETE",path="unmatched",status="405"}': 1,
+      'sequencer_http_requests_total{method="GET",path="/admin",status="200"}': 1,
       'sequencer_authentication_failures_total{code="INVALID_API_KEY"}': 1,
       'sequencer_authentication_failures_total{code="AUTH_REQUIRED"}': 1,
       'sequencer_agent_registration_total{outcome="registered",reason="registered"}': 1,

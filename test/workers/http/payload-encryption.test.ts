@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { keyIdOf } from "../../../src/at-rest/payload-cipher.ts";
 import { payloadKey } from "../../../src/at-rest/payload-key.ts";
 import { blob } from "../../../src/storage/sql-store.ts";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName } from "../../../src/stream-ref.ts";
 import { fromHex } from "../../../src/ves/index.ts";
 import { newLog, seal } from "./batches.ts";
 import { accept, call, event, expectError, newAgent, streamQuery, textOf, url } from "./harness.ts";

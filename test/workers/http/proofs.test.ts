@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName } from "../../../src/stream-ref.ts";
 import { fromHex, leafHash, merkleTree, PAD_LEAF, toHex } from "../../../src/ves/index.ts";
 import { expectProof, leafMembers, newLog, type Proof, seal, type Stream } from "./batches.ts";
 import {

@@ -60,6 +60,23 @@ describe("without limits", () => {
   });
 });
 
+describe("keys that a key has minted", () => {
+  it("share its limit, those that they mint too; an administrator's do not", { timeout: 20_000 }, async () => {
+    const { signer, key, head: ask } = await newTenant({ rateLimit: 6 });
+    const child = await mint(signer, {}, key);
+    const grandchild = await mint(signer, { rateLimit: 4 }, child);
+    expect((await ask({ key: child })).status).toBe(200);
+    expect((await ask({ key: grandchild })).status).toBe(200);
+    expect((await ask({ key })).status).toBe(200);
+    // Five requests so far, the two that minted included: too many for the one, and one is left for the others.
+    expect((await ask({ key: grandchild })).status).toBe(429);
+    expect((await ask({ key: child })).status).toBe(200);
+    for (const used of [key, child]) expect((await ask({ key: used })).status).toBe(429);
+    const apart = await mint(signer, { rateLimit: 6 });
+    expect((await ask({ key: apart })).status).toBe(200);
+  });
+});
+
 describe("the limit of a tenant", () => {
   it("holds for all its credentials together, and for no other tenant", async () => {
     const { signer, key, head: ask } = await newTenant();

@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName } from "../../../src/stream-ref.ts";
 import { call, event, expectError, ingest, mint, newAgent, readLog, streamQuery, textOf, url } from "./harness.ts";
 
 const PATH = "/api/v1/admin/streams/restore";

@@ -10,6 +10,7 @@ export type Access =
   | "ingest"
   | "tenant-read"
   | "tenant-write"
+  | "store-admin"
   | "tenant-admin"
   /** Administrators who may write to the store too. */
   | "sealing-admin"
@@ -109,7 +110,7 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
         method: "POST",
         template: base,
         path: base,
-        access: "tenant-admin",
+        access: "store-admin",
         status: 404,
         body: { batchId, tenantId, storeId },
       },
@@ -119,7 +120,7 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       method: "POST",
       template: "/api/v1/ves/commitments/{batch_id}/anchor",
       path: url(`/api/v1/ves/commitments/${batchId}/anchor`, stream),
-      access: "tenant-admin",
+      access: "store-admin",
       status: 404,
     },
     {

@@ -34,6 +34,7 @@ describe("the registry's mirror", { timeout: 20_000 }, () => {
       storeIds: null,
       permissions: { read: true, write: false, admin: false },
       rateLimit: null,
+      limitKeyHash: null,
       expiresAt: null,
     };
     await registry.addApiKey(apiKey, SOMEBODY);
@@ -75,7 +76,13 @@ describe("the registry's mirror", { timeout: 20_000 }, () => {
   test("API keys are in Postgres with what they allow, with their revocation, and until they are removed", async () => {
     const { tenantId, registry } = newRegistry();
     const permissions = { read: true, write: true, admin: false };
-    const first = { agentId: uuid(3, 1), storeIds: [uuid(5, 2), uuid(5, 1)], permissions, rateLimit: null };
+    const first = {
+      agentId: uuid(3, 1),
+      storeIds: [uuid(5, 2), uuid(5, 1)],
+      permissions,
+      rateLimit: null,
+      limitKeyHash: null,
+    };
     await registry.addApiKey({ ...first, keyHash: "ab".repeat(32), expiresAt: 1_890_000_000_123 }, SOMEBODY);
     await registry.addApiKey({ ...first, keyHash: "cd".repeat(32), expiresAt: null, storeIds: null }, SOMEBODY);
     const mirrored = () =>
@@ -91,7 +98,7 @@ describe("the registry's mirror", { timeout: 20_000 }, () => {
     const limited = { ...scoped, expires_at: new Date(1_890_000_000_123) };
     await vi.waitFor(async () => expect(await mirrored()).toEqual([{ ...limited, revoked: false }, whole]));
 
-    await registry.revokeApiKey(uuid(3, 1), "ab", SOMEBODY);
+    await registry.revokeApiKey({ agentId: uuid(3, 1), prefix: "ab", reach: null }, SOMEBODY);
     await vi.waitFor(async () => expect(await mirrored()).toEqual([{ ...limited, revoked: true }, whole]));
 
     await runInDurableObject(registry, (_, state) => {

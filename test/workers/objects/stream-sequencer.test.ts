@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import type { AppendRequest, AppendResult, StorableEvent } from "../../../src/stream/messages.ts";
 import { streamStub } from "../../../src/stream/stream-client.ts";
-import { streamObjectName } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName } from "../../../src/stream-ref.ts";
 import { LEASE_MS } from "../../../src/tenant/lease.ts";
 import { TenantRegistry } from "../../../src/tenant/tenant-registry.ts";
 import { SOMEBODY } from "../../support/audit.ts";

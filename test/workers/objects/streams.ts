@@ -13,7 +13,7 @@ import type {
   StoredBatch,
 } from "../../../src/stream/messages.ts";
 import { streamStub, type StreamStub } from "../../../src/stream/stream-client.ts";
-import { streamObjectName, type StreamRef } from "../../../src/stream/stream-ref.ts";
+import { streamObjectName, type StreamRef } from "../../../src/stream-ref.ts";
 import type { StreamSequencer } from "../../../src/stream/stream-sequencer.ts";
 import { eventSigningHash, toHex } from "../../../src/ves/index.ts";
 import { checkedEvent, uuid } from "../../support/checked-events.ts";

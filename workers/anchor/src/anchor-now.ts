@@ -1,6 +1,6 @@
 import type { AnchorNowResult } from "../../../src/anchor/messages.ts";
 import { withPostgres } from "../../../src/mirror/postgres.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import type { AnchorBatch } from "./batch.ts";
 import { AnchorChain } from "./chain.ts";
 import { type BatchState, readBatchState } from "./notes/batches.ts";

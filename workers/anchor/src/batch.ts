@@ -1,4 +1,4 @@
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import type { ExpectedBatch } from "../../../src/anchor/messages.ts";
 
 /** A sealed batch, as Postgres has it. */

@@ -1,4 +1,4 @@
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { equalBytes } from "../../../src/ves/index.ts";
 import { type AnchorBatch, byStream, nameOf, type PendingBatch } from "./batch.ts";
 import type { StreamOnChain } from "./chain.ts";

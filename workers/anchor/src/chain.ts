@@ -15,7 +15,7 @@ import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { stateSetAnchorAbi } from "../../../contracts/abi.ts";
 import type { ExpectedBatch } from "../../../src/anchor/messages.ts";
 import type { ChainTip } from "../../../src/stream/messages.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { equalBytes } from "../../../src/ves/index.ts";
 import { type AnchorPlaces, findLogs, placesInReceipt } from "./anchor-logs.ts";
 import { anchorCall, uuidWord } from "./contract-call.ts";

@@ -11,9 +11,9 @@ import type {
 import { postgresProblem } from "../../../src/mirror/postgres.ts";
 import { log } from "../../../src/observe/log.ts";
 import { observeAs } from "../../../src/observe/setup.ts";
-import { ConfigError } from "../../../src/settings.ts";
+import { ConfigError } from "../../../src/errors.ts";
 import { streamStub } from "../../../src/stream/stream-client.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { anchorNow } from "./anchor-now.ts";
 import type { AnchorPlace } from "./round.ts";
 import { anchorAll } from "./run.ts";

@@ -1,6 +1,6 @@
 import type { Connection } from "../../../src/mirror/postgres.ts";
 import type { AnchorNote, ChainTip, Frozen } from "../../../src/stream/messages.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import type { AnchorChain } from "./chain.ts";
 import { type Target, underLease } from "./lease.ts";
 import type { AnchorSettings } from "./settings.ts";

@@ -1,6 +1,6 @@
 import { hexToBytes } from "viem";
 import { withPostgres } from "../../../src/mirror/postgres.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { AnchorChain } from "./chain.ts";
 import { followUp } from "./follow-up.ts";
 import { endLease, LeaseLostError, noteTarget, takeLease } from "./lease.ts";

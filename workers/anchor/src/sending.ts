@@ -1,5 +1,5 @@
 import { hexToBytes } from "viem";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { type AnchorBatch, byStream, nameOf, type PendingBatch } from "./batch.ts";
 import { refuse, sendableBatches } from "./candidates.ts";
 import type { Fees, SignedTransaction } from "./chain.ts";

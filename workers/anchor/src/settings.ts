@@ -1,7 +1,8 @@
 import { type Address, getAddress, type Hex, isAddress } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { z } from "zod";
-import { ConfigError, readVariables, wholeNumber } from "../../../src/settings.ts";
+import { ConfigError } from "../../../src/errors.ts";
+import { readVariables, wholeNumber } from "../../../src/settings.ts";
 
 /** Without any of these, anchoring is off; with some of them, it is misconfigured. */
 const NEEDED = ["L2_RPC_URL", "L2_CHAIN_ID", "SET_REGISTRY_ADDRESS", "SEQUENCER_PRIVATE_KEY"] as const;

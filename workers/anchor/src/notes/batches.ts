@@ -1,5 +1,5 @@
 import type { Connection } from "../../../../src/mirror/postgres.ts";
-import type { StreamRef } from "../../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../../src/stream-ref.ts";
 import { toHex } from "../../../../src/ves/index.ts";
 import type { AnchorBatch, PendingBatch } from "../batch.ts";
 import type { AnchorLog } from "../chain.ts";

@@ -1,5 +1,5 @@
 import type { Connection } from "../../../../src/mirror/postgres.ts";
-import type { StreamRef } from "../../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../../src/stream-ref.ts";
 
 export async function readConflicts(connection: Connection): Promise<StreamRef[]> {
   const { rows } = await connection.query<{ tenant_id: string; store_id: string }>(

@@ -1,5 +1,5 @@
 import type { Connection } from "../../../../src/mirror/postgres.ts";
-import type { StreamRef } from "../../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../../src/stream-ref.ts";
 import type { Target } from "../lease.ts";
 
 /*

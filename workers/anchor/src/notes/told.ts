@@ -1,6 +1,6 @@
 import type { Connection } from "../../../../src/mirror/postgres.ts";
 import type { AnchorNote } from "../../../../src/stream/messages.ts";
-import type { StreamRef } from "../../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../../src/stream-ref.ts";
 import { nameOf } from "../batch.ts";
 
 /** Streams that are told in one round, and batches of each that they are told of. */
