@@ -31,6 +31,7 @@ export class Upkeep {
   readonly #alarm: Alarm;
   /** Null in a deployment without a mirror. */
   readonly #hyperdrive: Hyperdrive | null;
+  readonly #alsoDueAt: () => number | null;
   /** When to look whether the mirroring that is under way has died, in milliseconds since the epoch. */
   #watchdogAt = 0;
   /** Settles when what is being mirrored now is, or has failed; null while nothing is. */
@@ -42,12 +43,15 @@ export class Upkeep {
     readonly limits: SealLimits;
     readonly alarm: Alarm;
     readonly hyperdrive: Hyperdrive | null;
+    /** When the object has something else to do at its alarm, in milliseconds since the epoch; null: never. */
+    readonly alsoDueAt: () => number | null;
   }) {
     this.#store = parts.store;
     this.#stream = parts.stream;
     this.#limits = parts.limits;
     this.#alarm = parts.alarm;
     this.#hyperdrive = parts.hyperdrive;
+    this.#alsoDueAt = parts.alsoDueAt;
   }
 
   /** Finds out what is due, whatever became of the alarm of an earlier instance. */
@@ -73,7 +77,8 @@ export class Upkeep {
     const progress = readProgress(this.#store);
     const sealAt = readFrozen(this.#store) === null ? nextSealAt(progress, this.#limits, Date.now()) : null;
     const mirrorAt = this.#nextMirroringAt(progress, readMirrorState(this.#store));
-    this.#alarm.set(sealAt === null || mirrorAt === null ? (sealAt ?? mirrorAt) : Math.min(sealAt, mirrorAt));
+    const dueAt = [sealAt, mirrorAt, this.#alsoDueAt()].filter((at) => at !== null);
+    this.#alarm.set(dueAt.length === 0 ? null : Math.min(...dueAt));
   }
 
   /** Mirrors until nothing is left to mirror, or it fails. One run at a time: a second call joins the first. */
