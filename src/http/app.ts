@@ -23,6 +23,7 @@ import { legacyAnchoringEndpoints } from "./legacy-anchoring.ts";
 import { legacyCommitmentEndpoints } from "./legacy-commitments.ts";
 import { legacyProofEndpoints } from "./legacy-proofs.ts";
 import { legacyStreamEndpoints } from "./legacy-streams.ts";
+import { liveEndpoints } from "./live.ts";
 import { metricsEndpoints } from "./metrics.ts";
 import { openApiDocument } from "./openapi.ts";
 import { policyEndpoints } from "./policies.ts";
@@ -37,6 +38,7 @@ import { streamEndpoints } from "./streams.ts";
 export const endpoints: readonly Endpoint[] = [
   ...ingestEndpoints,
   ...streamEndpoints,
+  ...liveEndpoints,
   ...commitAndAnchorEndpoints,
   ...commitmentEndpoints,
   ...proofEndpoints,
