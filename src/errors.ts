@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   RATE_LIMIT_INVALID: { numericCode: 3017, status: 400 },
   TENANT_ID_NOT_ALLOWED: { numericCode: 3018, status: 400 },
   INVALID_SCHEMA: { numericCode: 3019, status: 400 },
+  UPGRADE_REQUIRED: { numericCode: 3020, status: 426 },
   RESOURCE_NOT_FOUND: { numericCode: 4001, status: 404 },
   EVENT_NOT_FOUND: { numericCode: 4002, status: 404 },
   BATCH_NOT_FOUND: { numericCode: 4003, status: 404 },

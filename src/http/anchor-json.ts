@@ -3,8 +3,8 @@ import type { Principal } from "../access/principal.ts";
 import type { Unreachable } from "../anchor/anchor-client.ts";
 import type { AnchorNowResult, AnchorSetup, ChainAnswer, NotNow } from "../anchor/messages.ts";
 import { RequestError } from "../errors.ts";
+import type { StreamBatch } from "../stream/wire-json.ts";
 import { toHex } from "../ves/index.ts";
-import type { StreamBatch } from "./commitment-json.ts";
 import { hexText, sequenceNumber, uuidText } from "./schemas.ts";
 
 /*

@@ -28,6 +28,7 @@ import { legacyAnchoringEndpoints } from "./legacy-anchoring.ts";
 import { legacyCommitmentEndpoints } from "./legacy-commitments.ts";
 import { legacyProofEndpoints } from "./legacy-proofs.ts";
 import { legacyStreamEndpoints } from "./legacy-streams.ts";
+import { liveEndpoints } from "./live.ts";
 import { metricsEndpoints } from "./metrics.ts";
 import { observeRequests } from "./observe-requests.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -44,6 +45,7 @@ import { streamEndpoints } from "./streams.ts";
 export const endpoints: readonly Endpoint[] = [
   ...ingestEndpoints,
   ...streamEndpoints,
+  ...liveEndpoints,
   ...commitAndAnchorEndpoints,
   ...commitmentEndpoints,
   ...proofEndpoints,

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { frozen, RequestError } from "../errors.ts";
 import type { CommitResult } from "../stream/messages.ts";
+import type { StreamBatch } from "../stream/wire-json.ts";
 import { uuidField } from "../ves/index.ts";
 import { batchNotFound, type batchQuery, rememberBatch, streamOfBatch } from "./batch-lookup.ts";
-import type { StreamBatch } from "./commitment-json.ts";
 import type { AppContext } from "./context.ts";
 import { limitParam, numberParam, streamQuery } from "./schemas.ts";
 import { DEFAULT_LIMIT, existingStream, streamOf } from "./stream-reads.ts";

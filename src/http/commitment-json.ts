@@ -1,17 +1,7 @@
 import { z } from "zod";
-import type { Batch, StoredBatch } from "../stream/messages.ts";
-import type { StreamRef } from "../stream-ref.ts";
-import { toHex, toRfc3339Offset, treeDepth } from "../ves/index.ts";
+import { commitmentOf, leafCountOf, type StreamBatch } from "../stream/wire-json.ts";
+import { toHex } from "../ves/index.ts";
 import { byteValues, hexText, sequenceNumber, timeOrNull, timeText, uuidText } from "./schemas.ts";
-
-/** A sealed batch and the stream that it is of. */
-export interface StreamBatch {
-  readonly stream: StreamRef;
-  readonly batch: StoredBatch;
-}
-
-/** The version of the tree's and the chain's form (VES 2.6), not that of the events in it. */
-const TREE_VERSION = 1;
 
 const eventCount = z.int().min(1);
 
@@ -71,25 +61,8 @@ export const legacyCommitmentDetailResponse = z
   })
   .meta({ id: "LegacyCommitmentDetail" });
 
-export function commitmentJson({ stream, batch }: StreamBatch): z.output<typeof commitmentResponse> {
-  const leafCount = leafCountOf(batch);
-  const depth = treeDepth(leafCount);
-  return {
-    batch_id: batch.batchId,
-    tenant_id: stream.tenantId,
-    store_id: stream.storeId,
-    ves_version: TREE_VERSION,
-    tree_depth: depth,
-    leaf_count: leafCount,
-    padded_leaf_count: 2 ** depth,
-    merkle_root: toHex(batch.merkleRoot),
-    prev_state_root: toHex(batch.prevStateRoot),
-    new_state_root: toHex(batch.newStateRoot),
-    sequence_start: batch.sequenceStart,
-    sequence_end: batch.sequenceEnd,
-    committed_at: toRfc3339Offset(batch.committedAt),
-    is_anchored: batch.anchor !== null,
-  };
+export function commitmentJson(found: StreamBatch): z.output<typeof commitmentResponse> {
+  return commitmentOf(found);
 }
 
 export function commitmentDetailJson(found: StreamBatch): z.output<typeof commitmentDetailResponse> {
@@ -123,8 +96,4 @@ export function legacyCommitmentDetailJson(found: StreamBatch): z.output<typeof 
     sequence_range: [batch.sequenceStart, batch.sequenceEnd],
     chain_tx_hash: txHash === null ? null : Array.from(txHash),
   };
-}
-
-export function leafCountOf({ sequenceStart, sequenceEnd }: Batch): number {
-  return sequenceEnd - sequenceStart + 1;
 }

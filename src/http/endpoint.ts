@@ -30,6 +30,8 @@ export interface EndpointDefinition<Params, Query, Body> {
   readonly mediaType?: string;
   /** What a 200 answers with never changes: `handle` answers through `immutable`. */
   readonly isImmutable?: true;
+  /** It answers with 101 and goes on as a WebSocket, on which the server's messages are of the form of `response`. */
+  readonly isWebSocket?: true;
   /** The error statuses this route has beside those that every route of its kind has. */
   readonly errors?: readonly number[];
   /** The path that replaces this one, for routes of the old family. */

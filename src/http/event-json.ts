@@ -1,15 +1,12 @@
 import type { z } from "zod";
 import type { SequencedEvent } from "../stream/messages.ts";
-import { toHex, toRfc3339Offset, toWireEnvelope } from "../ves/index.ts";
+import { sequencedEnvelope } from "../stream/wire-json.ts";
+import { toHex } from "../ves/index.ts";
 import type { envelopeResponse, legacyEnvelopeResponse } from "./schemas.ts";
 
 /** A sequenced event as its signed envelope plus its place. */
 export function envelopeJson(event: SequencedEvent): z.output<typeof envelopeResponse> {
-  return {
-    ...toWireEnvelope(event.envelope),
-    sequence_number: event.sequenceNumber,
-    sequenced_at: toRfc3339Offset(event.sequencedAt),
-  };
+  return sequencedEnvelope(event);
 }
 
 /** The same under the names that the older routes gave. */

@@ -118,8 +118,8 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
         ],
         ...(route.body && { requestBody: { required: true, content: json(jsonSchema(route.body, "input")) } }),
         responses: {
-          200: {
-            description: "Success",
+          [route.isWebSocket ? 101 : 200]: {
+            description: route.isWebSocket ? "A WebSocket, on which the server's messages have this form" : "Success",
             content: { [route.mediaType ?? "application/json"]: { schema: jsonSchema(route.response, "output") } },
           },
           ...(route.isImmutable ? NOT_MODIFIED : {}),
@@ -197,6 +197,8 @@ function meaning(status: number): string {
       return "The body is not declared as JSON";
     case 422:
       return "The body is JSON of another form than expected; details name the members";
+    case 426:
+      return "It is a WebSocket: send Upgrade: websocket";
     case 429:
       return "A rate limit is used up";
     case 500:

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { InclusionProof } from "../stream/messages.ts";
+import { leafCountOf } from "../stream/wire-json.ts";
 import { directions, toHex } from "../ves/index.ts";
-import { leafCountOf } from "./commitment-json.ts";
 import { hexText, sequenceNumber, uuidText } from "./schemas.ts";
 
 const merkleRoot = hexText.describe("Root of the batch's tree");

@@ -248,15 +248,21 @@ export interface SequencedEvent extends Omit<StoredEvent, "envelope" | "payload"
   readonly envelope: Envelope;
 }
 
-export interface PageRequest {
+/** Which events are wanted: those that agree with all that is given. */
+export interface EventFilters {
+  readonly entityType?: string | undefined;
+  readonly eventType?: string | undefined;
+  readonly agentId?: string | undefined;
+}
+
+export interface PageRequest extends EventFilters {
   /** First number wanted; 0 means 1. */
   readonly from: number;
   /** Last number wanted; the head when absent. */
   readonly to?: number | undefined;
   readonly limit: number;
-  readonly entityType?: string | undefined;
-  readonly eventType?: string | undefined;
-  readonly agentId?: string | undefined;
+  /** Most bytes of payloads and names, but always one event; 4 MiB when absent. */
+  readonly maxBytes?: number | undefined;
 }
 
 export interface EventPage<Event = StoredEvent> {

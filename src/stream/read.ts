@@ -4,7 +4,7 @@ import { uuidBytes } from "../ves/index.ts";
 import { ENTITY_STRIDE } from "./entity-stride.ts";
 import { EVENT_COLUMNS, eventFromRow } from "./event-row.ts";
 import { headOf } from "./head.ts";
-import type { EntityHistory, EventPage, PageRequest, StoredEvent } from "./messages.ts";
+import type { EntityHistory, EventFilters, EventPage, PageRequest, StoredEvent } from "./messages.ts";
 import type { StreamRef } from "../stream-ref.ts";
 
 /**
@@ -32,28 +32,55 @@ export function readEvents(store: SqlStore, stream: StreamRef, request: PageRequ
   const windowEnd = Math.min(head, request.to ?? head, from + MAX_SCANNED_EVENTS - 1);
   if (from > windowEnd) return { events: [], nextSequence: from, head };
 
-  const conditions = ["sequence_number BETWEEN ? AND ?"];
-  const bindings: SqlValue[] = [from, windowEnd];
-  const filter = (condition: string, value: SqlValue | undefined): void => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    bindings.push(value);
-  };
-  filter("entity_type = ?", request.entityType);
-  filter("event_type = ?", request.eventType);
-  filter("source_agent_id = ?", request.agentId === undefined ? undefined : uuidBytes(request.agentId));
-
+  const { where, bindings } = selection(request, from, windowEnd);
   const candidates = store.exec(
     `SELECT sequence_number, ${EVENT_BYTES} AS bytes FROM events
-      WHERE ${conditions.join(" AND ")} ORDER BY sequence_number LIMIT ?`,
+      WHERE ${where} ORDER BY sequence_number LIMIT ?`,
     ...bindings,
     request.limit,
   );
-  const numbers = withinPageBytes(candidates.map((row) => [integer(row["sequence_number"]), integer(row["bytes"])]));
+  const numbers = withinPageBytes(
+    candidates.map((row) => [integer(row["sequence_number"]), integer(row["bytes"])]),
+    request.maxBytes,
+  );
   const events = readNumbers(store, stream, numbers);
 
   const isCut = numbers.length === request.limit || numbers.length < candidates.length;
   return { events, nextSequence: isCut ? (numbers.at(-1) ?? from) + 1 : windowEnd + 1, head };
+}
+
+/** The first `limit` numbers of a range whose events the filters let through. The store must have its tables. */
+export function matchingNumbers(
+  store: SqlStore,
+  filters: EventFilters,
+  range: { readonly from: number; readonly to: number; readonly limit: number },
+): number[] {
+  const { where, bindings } = selection(filters, range.from, range.to);
+  return store
+    .exec(
+      `SELECT sequence_number FROM events WHERE ${where} ORDER BY sequence_number LIMIT ?`,
+      ...bindings,
+      range.limit,
+    )
+    .map((row) => integer(row["sequence_number"]));
+}
+
+/** What picks the events of a range that the filters let through. */
+function selection(
+  { entityType, eventType, agentId }: EventFilters,
+  from: number,
+  to: number,
+): { readonly where: string; readonly bindings: readonly SqlValue[] } {
+  const filters: readonly (readonly [condition: string, value: SqlValue | undefined])[] = [
+    ["entity_type = ?", entityType],
+    ["event_type = ?", eventType],
+    ["source_agent_id = ?", agentId === undefined ? undefined : uuidBytes(agentId)],
+  ];
+  const given = filters.flatMap(([condition, value]) => (value === undefined ? [] : [{ condition, value }]));
+  return {
+    where: ["sequence_number BETWEEN ? AND ?", ...given.map(({ condition }) => condition)].join(" AND "),
+    bindings: [from, to, ...given.map(({ value }) => value)],
+  };
 }
 
 /** One event by its id. */
@@ -105,9 +132,12 @@ export function readEntityHistory(
 }
 
 /** The leading numbers whose payloads together stay within a page; at least one. */
-export function withinPageBytes(candidates: readonly (readonly [number: number, bytes: number])[]): number[] {
+export function withinPageBytes(
+  candidates: readonly (readonly [number: number, bytes: number])[],
+  maxBytes: number = MAX_PAGE_BYTES,
+): number[] {
   let bytes = 0;
-  const beyond = candidates.findIndex(([, size], index) => (bytes += size) > MAX_PAGE_BYTES && index > 0);
+  const beyond = candidates.findIndex(([, size], index) => (bytes += size) > maxBytes && index > 0);
   return (beyond === -1 ? candidates : candidates.slice(0, beyond)).map(([number]) => number);
 }
 

@@ -19,7 +19,8 @@ type Method =
   | "restore"
   | "reencrypt"
   | "cursor"
-  | "advanceCursor";
+  | "advanceCursor"
+  | "fetch";
 
 /**
  * A stream's object as its callers see it. Spelled out because the type that the platform derives does not end on a JSON

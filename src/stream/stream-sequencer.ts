@@ -22,6 +22,8 @@ import { latestBatch, listBatches, readBatch, readProof, readProofOfEvent } from
 import { compareWithChain } from "./chain-conflict.ts";
 import { advanceCursor, readCursor } from "./cursor.ts";
 import { readFrozen } from "./frozen.ts";
+import { LivePush } from "./live-push.ts";
+import { readLiveRequest } from "./live-request.ts";
 import type {
   AnchorNote,
   AppendRequest,
@@ -96,6 +98,7 @@ export class StreamSequencer extends DurableObject<Env> {
   readonly #sealLimits: SealLimits;
   readonly #lease: RegistryLease;
   readonly #upkeep: Upkeep;
+  readonly #live: LivePush;
   /** Null in a deployment without a mirror. */
   readonly #hyperdrive: Hyperdrive | null;
   readonly #sendPiece: SendPiece | null;
@@ -122,7 +125,10 @@ export class StreamSequencer extends DurableObject<Env> {
       sendReport: (lag) => reportLag(env, this.#stream, lag),
       lifetime: ctx,
       deliverNumbers: () => this.#deliverNumbers(),
+      alsoDueAt: () => this.#live.nextCheckAt(),
     });
+    const reschedule = (): void => this.#upkeep.schedule();
+    this.#live = new LivePush({ ctx, env, store: this.#store, stream: this.#stream, reschedule });
     if (isEmptyStore(this.#store)) return;
     migrate(this.#store, streamMigrations);
     void ctx.blockConcurrencyWhile(() => this.#upkeep.resume());
@@ -188,6 +194,7 @@ export class StreamSequencer extends DurableObject<Env> {
     const result = commitRange(this.#store, this.#stream, range, Date.now(), crypto.randomUUID());
     if (result.kind !== "sealed") return result;
     this.#upkeep.schedule();
+    this.#live.wake();
     const { mirroredSequence, failures } = readMirrorState(this.#store);
     if (mirroredSequence < range.end && failures === 0) {
       const patience = new AbortController();
@@ -239,6 +246,7 @@ export class StreamSequencer extends DurableObject<Env> {
       return { kind: "refused", refusal: { kind: "unreachable" } };
     } finally {
       this.#upkeep.schedule();
+      this.#live.wake();
     }
   }
 
@@ -257,7 +265,22 @@ export class StreamSequencer extends DurableObject<Env> {
   }
 
   override alarm(): void {
+    // First: while it is under way, it is not due.
+    this.#live.wake();
     this.#upkeep.run();
+  }
+
+  /** Begins a live subscription. Only Workers get here, with the subscription that they have checked as a header. */
+  override fetch(request: Request): Response {
+    return this.#live.accept(readLiveRequest(request));
+  }
+
+  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
+    this.#live.receive(socket, data);
+  }
+
+  override webSocketClose(): void {
+    this.#live.closed();
   }
 
   events(request: PageRequest): EventPage {
@@ -302,6 +325,7 @@ export class StreamSequencer extends DurableObject<Env> {
         for (const { request, settle } of turn) settle(problem ?? this.#appendNow(request, { lease, frozen, isFull }));
         this.#upkeep.schedule();
         this.#waitingReaders.wake(() => readHead(this.#store));
+        this.#live.wake();
         await this.ctx.storage.sync();
         for (const { at } of turn) recorder.observeSince("sequencer_append_latency_seconds", {}, at);
         this.#deliverNumbers();

@@ -43,6 +43,7 @@ export class Upkeep {
   readonly #reports: LagReports;
   readonly #lifetime: Lifetime;
   readonly #deliverNumbers: () => void;
+  readonly #alsoDueAt: () => number | null;
   /** When to look whether the mirroring that is under way has died, in milliseconds since the epoch. */
   #watchdogAt = 0;
   /** Settles when what is being mirrored now is, or has failed; null while nothing is. */
@@ -60,6 +61,8 @@ export class Upkeep {
     readonly lifetime: Lifetime;
     /** Called when something was counted outside of a call. */
     readonly deliverNumbers: () => void;
+    /** When the object has something else to do at its alarm, in milliseconds since the epoch; null: never. */
+    readonly alsoDueAt: () => number | null;
   }) {
     this.#store = parts.store;
     this.#stream = parts.stream;
@@ -71,6 +74,7 @@ export class Upkeep {
     this.#deliverNumbers = parts.deliverNumbers;
     const { store, stream, sendReport: send } = parts;
     this.#reports = new LagReports({ store, stream, hasMirror: parts.hyperdrive !== null, send });
+    this.#alsoDueAt = parts.alsoDueAt;
   }
 
   /** Finds out what is due, whatever became of the alarm of an earlier instance. */
@@ -102,6 +106,7 @@ export class Upkeep {
       this.#nextMirroringAt(progress, state),
       this.#nextReportAt(progress, state),
       this.#notes.nextAt(),
+      this.#alsoDueAt(),
     ].filter((time) => time !== null);
     this.#alarm.set(times.length === 0 ? null : Math.min(...times));
   }

@@ -192,6 +192,7 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
   const cursor = { template: "/api/v1/ves/cursors/{agent_id}", path: `/api/v1/ves/cursors/${agentId}` };
   return [
     ...families,
+    { ...get("/api/v1/ves/live", "/api/v1/ves/live"), status: 426 },
     get("/api/v1/ves/receipts/{event_id}", `/api/v1/ves/receipts/${eventId}`),
     {
       ...get("/api/v1/ves/commitments/{batch_id}/events", `/api/v1/ves/commitments/${crypto.randomUUID()}/events`),
