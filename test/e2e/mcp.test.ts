@@ -224,6 +224,8 @@ describe("recording", () => {
     expect((await refused({ commandId: "1" }))?.code).toBe("INVALID_INPUT");
     expect((await refused({ base_version: 3 }))?.code).toBe("INVALID_INPUT");
     expect((await refused({ entityId: "é".repeat(257) }))?.code).toBe("INVALID_INPUT");
+    expect((await refused({ payload: [1] }))?.code).toBe("INVALID_INPUT");
+    expect((await refused({ payload: { lines: [{ cents: 2 ** 53 }] } }))?.message).toContain("write it as text");
     expect((await refused({ payload: { text: "x".repeat(1_100_000) } }))?.code).toBe("INVALID_EVENT");
   });
 
@@ -232,6 +234,19 @@ describe("recording", () => {
     expect((await record(clients.http, second)).error?.code).toBe("VERSION_CONFLICT");
     await record(clients.http, newAction({ entityId: second.entityId }));
     expect((await record(clients.http, second)).answer).toMatchObject({ isReplay: false });
+  });
+
+  test("keeps every member of a payload, whatever its name", async () => {
+    const payload: object = JSON.parse('{"__proto__":{"a":1},"b":[{"__proto__":2}]}');
+    const action = newAction({ payload });
+    expect((await record(clients.stdio, action)).error).toBeUndefined();
+    const { entityType, entityId } = action;
+    const { answer } = await callTool<{ events: readonly EventAnswer[] }>(clients.http, "stateset_get_entity_history", {
+      entityType,
+      entityId,
+    });
+    expect(answer.events[0]?.verified).toBe(true);
+    expect(JSON.stringify(answer.events[0]?.payload)).toBe(JSON.stringify(payload));
   });
 
   test("is not there for a server that only reads", async () => {

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { type JsonValue, uuidField } from "../../../../src/ves/index.ts";
+import { uuidField } from "../../../../src/ves/index.ts";
 import { receiptForm } from "../../answers.ts";
 import { isEventTypeAllowed } from "../event-types.ts";
 import { entityIdField, entityTypeField, eventTypeField } from "../fields.ts";
+import { payloadField } from "../payload-field.ts";
 import { recordAction as record } from "../record-action.ts";
 import { defineTool } from "../tool.ts";
 import { ToolError } from "../tool-error.ts";
@@ -19,7 +20,7 @@ action is right only if nothing happened to the entity meanwhile.`,
     entityType: entityTypeField,
     entityId: entityIdField,
     eventType: eventTypeField,
-    payload: z.looseObject({}).describe("What happened: a JSON object of at most 1 MiB"),
+    payload: payloadField.describe("What happened: a JSON object of at most 1 MiB"),
     commandId: z.string().max(64).describe("A UUID made up for this action; the same one when the call is repeated"),
     baseVersion: z.int().min(0).optional().describe("Version that the entity must have; any when absent"),
   }),
@@ -30,19 +31,14 @@ action is right only if nothing happened to the entity meanwhile.`,
     isReplay: z.boolean().describe("Whether an earlier call had recorded this very action"),
     receipt: receiptForm.describe("Signed by the sequencer, and verified"),
   }),
-  run: async (kit, { payload, ...input }, signal) => {
+  run: async (kit, input, signal) => {
     if (!isEventTypeAllowed(kit.allowedEventTypes, input.eventType)) {
       const allowed = kit.allowedEventTypes.join(", ");
       throw new ToolError("EVENT_TYPE_NOT_ALLOWED", `This server records only events of these types: ${allowed}`);
     }
     const commandId = uuidField.safeParse(input.commandId);
     if (!commandId.success) throw new ToolError("INVALID_INPUT", "commandId: expected a UUID");
-    const action = {
-      ...input,
-      payload: payload as JsonValue,
-      commandId: commandId.data,
-      baseVersion: input.baseVersion,
-    };
+    const action = { ...input, commandId: commandId.data, baseVersion: input.baseVersion };
     const { receipt, isReplay } = await record(kit, action, signal);
     const { eventId, sequenceNumber } = receipt;
     return { eventId, commandId: action.commandId, sequenceNumber, isReplay, receipt };
