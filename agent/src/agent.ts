@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { parseUuid } from "../../src/ves/index.ts";
-import { createApi } from "./api.ts";
 import { type Conflict, type ConflictStrategy, conflicts, resolveConflict, resolveConflicts } from "./conflicts.ts";
 import { type Context, transaction } from "./context.ts";
+import { type ContextOptions, createContext } from "./create-context.ts";
 import { type AgentEvent, draftOf } from "./draft.ts";
 import { AgentError } from "./errors.ts";
 import type { Evidence, EvidenceSettings, EvidenceVerdict } from "./evidence.ts";
@@ -14,39 +13,15 @@ import { gatherEvidence, verifyHeld } from "./proof.ts";
 import { pull, pulledSequence, type PullReport } from "./pull.ts";
 import { push } from "./push.ts";
 import { createRecorder, type RecordedEvent } from "./record.ts";
-import { DEFAULT_RETRY, type RetrySettings } from "./retry.ts";
-import { type AgentIdentity, type AgentKeySource, signingKeyOf } from "./signer.ts";
+import type { AgentIdentity } from "./signer.ts";
 import { type AgentStatus, statusOf } from "./status.ts";
-import type { AgentStore, EntityRef, OutboxRow } from "./store/store.ts";
-import { type Credential, httpTransport, type Transport } from "./transport.ts";
-import { createTrust, type TrustSettings } from "./trust.ts";
+import type { EntityRef, OutboxRow } from "./store/store.ts";
 import { waitForEvent, type WaitOptions, type WaitTarget } from "./wait.ts";
 
 /** What an agent is made of. */
-export interface AgentOptions {
-  /** Where the sequencer serves. */
-  readonly url?: string;
-  readonly credential?: Credential;
-  /** Another way to the sequencer, in place of `url` and `credential`. */
-  readonly transport?: Transport;
-  readonly identity: AgentIdentity;
-  readonly key: AgentKeySource;
-  readonly store: AgentStore;
+export interface AgentOptions extends ContextOptions {
   /** What becomes of conflicts in `sync()`; `manual` when absent. */
   readonly onConflict?: ConflictStrategy;
-  /** Which of the sequencer's keys are believed. Those it shows first, when absent. */
-  readonly trust?: TrustSettings;
-  /** Version of the signed form. 2 when absent, which covers the command and the expected version as well. */
-  readonly vesVersion?: 1 | 2;
-  /** Most events of a request, 500 when absent, at most 1,000. */
-  readonly batchEvents?: number;
-  /** Most characters of a request, 4 Mi when absent, at most 8 Mi. */
-  readonly batchCharacters?: number;
-  /** Milliseconds that one try of a request may take; 30,000 when absent. */
-  readonly timeoutMs?: number;
-  readonly retry?: Partial<RetrySettings>;
-  /** Milliseconds after which another process may push the outbox of one that died while pushing; 10,000 when absent. */
-  readonly leaseMs?: number;
   /** Whether the sequencer is told in `sync()` up to where the log was pulled; not when absent. */
   readonly acknowledge?: boolean;
 }
@@ -141,7 +116,11 @@ const MAX_REBASES = 5;
 
 /** @throws AgentError INVALID_OPTIONS; Error when the store cannot be read */
 export async function createAgent(options: AgentOptions): Promise<Agent> {
-  const context = await contextOf(options);
+  return agentOf(await createContext(options), options);
+}
+
+/** The agent whose work is done with this context; closing it closes the context's store. */
+export function agentOf(context: Context, options: Pick<AgentOptions, "onConflict" | "acknowledge"> = {}): Agent {
   const recorder = createRecorder(context);
   const pushing = createMutex();
   const pulling = createMutex();
@@ -262,47 +241,4 @@ function outcomeOfRow(row: OutboxRow): Outcome {
   const reason = row.reason ?? state;
   const advice = state === "conflict" ? "resolve" : state === "rejected" ? adviceFor(reason) : "nothing";
   return { kind: "rejected", eventId, reason, message: row.message ?? "", advice };
-}
-
-async function contextOf(options: AgentOptions): Promise<Context> {
-  const { identity, url, credential, store } = options;
-  const transport =
-    options.transport ??
-    (url === undefined || credential === undefined ? undefined : httpTransport({ url, credential }));
-  if (transport === undefined) {
-    throw new AgentError("INVALID_OPTIONS", "Either url and credential are needed, or transport");
-  }
-  const ids = {
-    tenantId: uuidOption("identity.tenantId", identity.tenantId),
-    storeId: uuidOption("identity.storeId", identity.storeId),
-    agentId: uuidOption("identity.agentId", identity.agentId),
-    keyId: integerOption("identity.keyId", identity.keyId, 0, 0xffff_ffff),
-  };
-  const api = createApi(transport, {
-    timeoutMs: integerOption("timeoutMs", options.timeoutMs ?? 30_000, 1, 600_000),
-    retry: { ...DEFAULT_RETRY, ...options.retry },
-  });
-  return {
-    identity: ids,
-    key: await signingKeyOf(options.key),
-    vesVersion: options.vesVersion ?? 2,
-    store,
-    api,
-    trust: createTrust(store, ids, api, options.trust ?? {}),
-    batchEvents: integerOption("batchEvents", options.batchEvents ?? 500, 1, 1_000),
-    batchCharacters: integerOption("batchCharacters", options.batchCharacters ?? 4 * 1024 ** 2, 1, 8 * 1024 ** 2),
-    leaseMs: integerOption("leaseMs", options.leaseMs ?? 10_000, 100, 600_000),
-  };
-}
-
-function uuidOption(name: string, text: string): string {
-  const id = parseUuid(text);
-  if (id === undefined)
-    throw new AgentError("INVALID_OPTIONS", `${name}: expected a UUID, got ${JSON.stringify(text)}`);
-  return id;
-}
-
-function integerOption(name: string, value: number, min: number, max: number): number {
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
-  throw new AgentError("INVALID_OPTIONS", `${name}: expected an integer from ${min} to ${max}, got ${value}`);
 }

@@ -18,7 +18,7 @@ import { type EthCall, isAnchored } from "./anchor-call.ts";
 import { directoryForm, inclusionForm, receiptForm } from "./answers.ts";
 import { directoryProblem, keyAt } from "./trust.ts";
 
-const evidenceForm = z.object({
+export const evidenceForm = z.object({
   version: z.literal(1),
   event: z.looseObject({}),
   receipt: receiptForm,

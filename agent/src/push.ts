@@ -1,6 +1,6 @@
-import { equalBytes, fromHex, type Receipt, receiptHash, verifyEd25519, VesError } from "../../src/ves/index.ts";
 import type { z } from "zod";
 import { ingestAnswer } from "./answers.ts";
+import { checkReceipt } from "./check-receipt.ts";
 import { type Context, transaction } from "./context.ts";
 import { FOLLOWS } from "./conflicts.ts";
 import { AgentError } from "./errors.ts";
@@ -152,30 +152,6 @@ async function verdictsOf(
 
 function rejected(eventId: string, reason: string, message: string): Verdict {
   return { kind: "rejected", eventId, reason, message, advice: adviceFor(reason) };
-}
-
-/** Nothing the sequencer says is taken over but the number, which its signature covers (VES 3.4). */
-async function checkReceipt(
-  { identity, trust }: Context,
-  { eventId, signingHash }: OutboxRow,
-  receipt: Receipt,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const fail = (why: string): never => {
-    throw new AgentError("INVALID_RECEIPT", `The receipt of event ${eventId} ${why}`);
-  };
-  const { sequencerKeyVersion: version, sequenceNumber } = receipt;
-  const key = await trust.sequencerKey(version, signal);
-  if (key === undefined) return fail(`names version ${version} of the sequencer's key, which is not believed`);
-  try {
-    const hash = receiptHash({ ...identity, eventId, sequenceNumber, eventSigningHash: signingHash });
-    if (!equalBytes(fromHex(receipt.receiptHash, 32), hash)) fail("is not for this event at this number");
-    if (!(await verifyEd25519(key, hash, fromHex(receipt.sequencerSignature, 64))))
-      fail("is not signed by the sequencer");
-  } catch (error) {
-    if (error instanceof VesError) fail(`is malformed: ${error.message}`);
-    throw error;
-  }
 }
 
 /** Writes down what became of the rows. What was accepted stays so, whoever else pushed it and heard otherwise. */

@@ -10,8 +10,13 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const AGENT = join(ROOT, "agent");
 const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
 
-/** What the package exports, one file each. */
-const ENTRIES = ["index", "sqlite", "protocol"];
+/** What the package exports and the program that it brings, one file each. */
+const ENTRIES = {
+  index: "index.ts",
+  sqlite: "sqlite.ts",
+  protocol: "protocol.ts",
+  "stateset-agent-mcp": join("mcp", "main.ts"),
+};
 
 /**
  * Builds agent/dist: JavaScript that imports nothing but the packages that agent/package.json names, and declarations.
@@ -23,7 +28,9 @@ export async function buildAgent(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
   await Promise.all([
     build({
-      entryPoints: ENTRIES.map((entry) => join(AGENT, "src", `${entry}.ts`)),
+      entryPoints: Object.fromEntries(
+        Object.entries(ENTRIES).map(([entry, file]) => [entry, join(AGENT, "src", file)]),
+      ),
       outdir: out,
       bundle: true,
       splitting: true,

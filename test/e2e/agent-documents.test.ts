@@ -2,6 +2,8 @@ import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildAgent } from "../../scripts/lib/build-agent.ts";
@@ -13,14 +15,15 @@ import { removeTempDirs, tempDir } from "./support/processes.ts";
 const ROOT = join(import.meta.dirname, "..", "..");
 const AGENT = join(ROOT, "agent");
 const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+const MCP_SDK = "@modelcontextprotocol/sdk";
 const run = promisify(execFile);
 
 beforeAll(buildAgent);
 afterAll(removeTempDirs);
 
-/** The blocks of the guide in one language, in order. */
-function blocks(language: string): string[] {
-  const text = readFileSync(join(ROOT, "docs", "agents.md"), "utf8");
+/** The blocks of a guide in one language, in order. */
+function blocks(language: string, guide = "agents.md"): string[] {
+  const text = readFileSync(join(ROOT, "docs", guide), "utf8");
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, "gm"))].map(([, code]) => code ?? "");
 }
 
@@ -68,6 +71,44 @@ describe("the guide's five minutes", () => {
   });
 });
 
+describe("the guide to the MCP server", () => {
+  test("configures a client whose server has the tools that it describes", async () => {
+    const directory = await installed();
+    const program = join(directory, "node_modules", "@stateset", "agent", "dist", "stateset-agent-mcp.js");
+    await expect(run("node", [program], { cwd: directory })).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`npm install ${MCP_SDK}`),
+    });
+    for (const name of ["@modelcontextprotocol", ".bin"]) mkdirSync(join(directory, "node_modules", name));
+    symlinkSync(join(ROOT, "node_modules", MCP_SDK), join(directory, "node_modules", MCP_SDK));
+    symlinkSync(program, join(directory, "node_modules", ".bin", "stateset-agent-mcp"));
+
+    const [configuration = ""] = blocks("json", "mcp.md");
+    const { command, args, env } = (
+      JSON.parse(configuration) as {
+        mcpServers: Record<"shop", { command: string; args: string[]; env: Record<string, string> }>;
+      }
+    ).mcpServers.shop;
+    const client = new Client({ name: "test", version: "1" });
+    await client.connect(
+      new StdioClientTransport({
+        command,
+        args,
+        cwd: directory,
+        env: { ...env, VES_PRIVATE_KEY: "00".repeat(32), PATH: process.env["PATH"] ?? "" },
+      }),
+    );
+    const { tools } = await client.listTools();
+    await client.close();
+    const guide = readFileSync(join(ROOT, "docs", "mcp.md"), "utf8");
+    const described = [...guide.matchAll(/^\| `(stateset_\w+)`/gm)].map(([, name]) => name);
+    expect(described).toEqual(tools.map(({ name }) => name));
+    const { stdout: help } = await run("node", [program, "--help"]);
+    const variables = (text: string) => new Set(text.match(/\b(STATESET|VES)_[A-Z_]+/g));
+    expect(variables(guide)).toEqual(variables(help));
+  });
+});
+
 describe("the package", () => {
   test("has types for whoever imports it", async () => {
     const directory = await installed();
@@ -110,9 +151,15 @@ describe("the package", () => {
 
   test("names the versions that this repository is tested with", () => {
     const of = (path: string) =>
-      JSON.parse(readFileSync(path, "utf8")) as { version: string; dependencies: Record<string, string> };
+      JSON.parse(readFileSync(path, "utf8")) as {
+        version: string;
+        dependencies: Record<string, string>;
+        devDependencies?: Record<string, string>;
+        peerDependencies?: Record<string, string>;
+      };
     const [own, root] = [of(join(AGENT, "package.json")), of(join(ROOT, "package.json"))];
     expect(own.version).toBe(root.version);
     for (const [name, version] of Object.entries(own.dependencies)) expect(root.dependencies[name]).toBe(version);
+    expect(root.devDependencies?.[MCP_SDK]).toBe(own.peerDependencies?.[MCP_SDK]);
   });
 });

@@ -122,8 +122,9 @@ export async function modelSequencer(stream: StreamRef): Promise<ModelSequencer>
     if (url.pathname === "/api/v1/sequencer/keys") return ok(keysAnswer(model));
     if (url.pathname.endsWith("/signing-keys")) return ok(await directoryAnswer(url.pathname.split("/")[4] ?? ""));
     if (url.pathname === "/api/v1/ves/events") {
-      await untilLonger(model, query("after"), query("wait"), signal);
-      return ok(page(model, query("from") || query("after") + 1, query("limit")));
+      const from = query("from") || query("after") + 1;
+      await untilLonger(model, from - 1, query("wait"), signal);
+      return ok(page(model, from, query("limit")));
     }
     if (url.pathname === "/api/v1/ves/commitments") return ok(commitments(model, query("before"), query("limit")));
     if (url.pathname.includes("/cursors/")) return ok({ method, acknowledged: JSON.parse(body ?? "").sequenceNumber });
@@ -226,8 +227,8 @@ async function untilLonger(
 
 function page({ log }: ModelSequencer, from: number, limit: number) {
   const events = log.slice(from - 1, from - 1 + limit).map((envelope) => ({ envelope }));
-  const hasMore = from + events.length <= log.length;
-  return { events, head_sequence: log.length, has_more: hasMore };
+  const next = from + events.length;
+  return { events, next_sequence: next, head_sequence: log.length, has_more: next <= log.length };
 }
 
 function commitments({ batches }: ModelSequencer, before: number, limit: number) {

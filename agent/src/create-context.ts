@@ -1,0 +1,78 @@
+import { parseUuid } from "../../src/ves/index.ts";
+import { createApi } from "./api.ts";
+import type { Context } from "./context.ts";
+import { AgentError } from "./errors.ts";
+import { DEFAULT_RETRY, type RetrySettings } from "./retry.ts";
+import { type AgentIdentity, type AgentKeySource, signingKeyOf } from "./signer.ts";
+import type { AgentStore } from "./store/store.ts";
+import { type Credential, httpTransport, type Transport } from "./transport.ts";
+import { createTrust, type TrustSettings } from "./trust.ts";
+
+/** What all of an agent's work depends on. */
+export interface ContextOptions {
+  /** Where the sequencer serves. */
+  readonly url?: string;
+  readonly credential?: Credential;
+  /** Another way to the sequencer, in place of `url` and `credential`. */
+  readonly transport?: Transport;
+  readonly identity: AgentIdentity;
+  readonly key: AgentKeySource;
+  readonly store: AgentStore;
+  /** Which of the sequencer's keys are believed. Those it shows first, when absent. */
+  readonly trust?: TrustSettings;
+  /** Version of the signed form. 2 when absent, which covers the command and the expected version as well. */
+  readonly vesVersion?: 1 | 2;
+  /** Most events of a request, 500 when absent, at most 1,000. */
+  readonly batchEvents?: number;
+  /** Most characters of a request, 4 Mi when absent, at most 8 Mi. */
+  readonly batchCharacters?: number;
+  /** Milliseconds that one try of a request may take; 30,000 when absent. */
+  readonly timeoutMs?: number;
+  readonly retry?: Partial<RetrySettings>;
+  /** Milliseconds after which another process may push the outbox of one that died while pushing; 10,000 when absent. */
+  readonly leaseMs?: number;
+}
+
+/** @throws AgentError INVALID_OPTIONS; Error when the store cannot be read */
+export async function createContext(options: ContextOptions): Promise<Context> {
+  const { identity, url, credential, store } = options;
+  const transport =
+    options.transport ??
+    (url === undefined || credential === undefined ? undefined : httpTransport({ url, credential }));
+  if (transport === undefined) {
+    throw new AgentError("INVALID_OPTIONS", "Either url and credential are needed, or transport");
+  }
+  const ids = {
+    tenantId: uuidOption("identity.tenantId", identity.tenantId),
+    storeId: uuidOption("identity.storeId", identity.storeId),
+    agentId: uuidOption("identity.agentId", identity.agentId),
+    keyId: integerOption("identity.keyId", identity.keyId, 0, 0xffff_ffff),
+  };
+  const api = createApi(transport, {
+    timeoutMs: integerOption("timeoutMs", options.timeoutMs ?? 30_000, 1, 600_000),
+    retry: { ...DEFAULT_RETRY, ...options.retry },
+  });
+  return {
+    identity: ids,
+    key: await signingKeyOf(options.key),
+    vesVersion: options.vesVersion ?? 2,
+    store,
+    api,
+    trust: createTrust(store, ids, api, options.trust ?? {}),
+    batchEvents: integerOption("batchEvents", options.batchEvents ?? 500, 1, 1_000),
+    batchCharacters: integerOption("batchCharacters", options.batchCharacters ?? 4 * 1024 ** 2, 1, 8 * 1024 ** 2),
+    leaseMs: integerOption("leaseMs", options.leaseMs ?? 10_000, 100, 600_000),
+  };
+}
+
+function uuidOption(name: string, text: string): string {
+  const id = parseUuid(text);
+  if (id === undefined)
+    throw new AgentError("INVALID_OPTIONS", `${name}: expected a UUID, got ${JSON.stringify(text)}`);
+  return id;
+}
+
+function integerOption(name: string, value: number, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  throw new AgentError("INVALID_OPTIONS", `${name}: expected an integer from ${min} to ${max}, got ${value}`);
+}

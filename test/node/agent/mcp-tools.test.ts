@@ -1,0 +1,221 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { createContext } from "../../../agent/src/create-context.ts";
+import { callTool, type CallOptions } from "../../../agent/src/mcp/call-tool.ts";
+import { defineTool, READS, type Tool } from "../../../agent/src/mcp/tool.ts";
+import { toolkitOf } from "../../../agent/src/mcp/toolkit.ts";
+import { toolsFor } from "../../../agent/src/mcp/tools.ts";
+import { memoryStore } from "../../../agent/src/store/memory.ts";
+import type { Transport } from "../../../agent/src/transport.ts";
+import { type JsonObject, generateSeed, signingKeyFromSeed } from "../../../src/ves/index.ts";
+import { QUICK } from "../../support/agents.ts";
+import { modelSequencer } from "../../support/model-sequencer.ts";
+
+const SECRET = "a-secret-that-nobody-is-told";
+const ALL_TOOLS = new Map(toolsFor({ doesRecord: true }).map((tool) => [tool.name, tool]));
+
+/** A stream with a sequencer in memory, and the tools of servers of one agent. */
+async function newWorld() {
+  const stream = { tenantId: crypto.randomUUID(), storeId: crypto.randomUUID() };
+  const model = await modelSequencer(stream);
+  const identity = { ...stream, agentId: crypto.randomUUID(), keyId: 1 };
+  const key = await signingKeyFromSeed(generateSeed());
+  model.register(identity, key);
+  return {
+    model,
+    /** Another process of the agent, as far as tools can tell. */
+    newServer: async (transport: Transport = model.transport) => {
+      const context = await createContext({ transport, store: memoryStore(), retry: QUICK, identity, key });
+      const kit = toolkitOf(context, { allowedEventTypes: ["*"], isInMemory: true, secrets: [SECRET] });
+      const faults: string[] = [];
+      const call = async (tool: Tool | string, args: object = {}, options: Partial<CallOptions> = {}) => {
+        const called = typeof tool === "string" ? (ALL_TOOLS.get(`stateset_${tool}`) as Tool) : tool;
+        const { signal = new AbortController().signal, onProgress } = options;
+        const onFault = (fault: string): void => void faults.push(fault);
+        const result = await callTool(kit, called, args, { signal, onProgress, onFault });
+        const [content] = result.content;
+        const { error } = JSON.parse(content?.type === "text" ? content.text : "{}") as { error?: { code: string } };
+        return { answer: (result.structuredContent ?? {}) as JsonObject, code: error?.code, text: content };
+      };
+      return { kit, faults, call };
+    },
+  };
+}
+
+function newAction() {
+  const names = { entityType: "order", entityId: "1", eventType: "order.created" };
+  return { ...names, payload: { total: "1.00" }, commandId: crypto.randomUUID() };
+}
+
+describe("recording", () => {
+  test("a lost answer is said to be unknown, and the same call again finds the event that it made", async () => {
+    const { model, newServer } = await newWorld();
+    const { call } = await newServer();
+    const action = newAction();
+    model.interfere = ({ method }) => (method === "POST" ? "answer lost" : undefined);
+    expect((await call("record_action", action)).code).toBe("OUTCOME_UNKNOWN");
+    expect(model.log).toHaveLength(1);
+    model.interfere = () => undefined;
+    const { answer } = await call("record_action", action);
+    expect(answer).toMatchObject({ isReplay: true, sequenceNumber: 1, eventId: model.log[0]?.event_id });
+    const elsewhere = await newServer();
+    expect((await elsewhere.call("record_action", action)).answer).toEqual(answer);
+    expect(model.log).toHaveLength(1);
+  });
+
+  test("a receipt that is not the sequencer's is no success, then or later", async () => {
+    const { model, newServer } = await newWorld();
+    const { call } = await newServer();
+    const action = newAction();
+    const forge = (receipt: JsonObject): JsonObject => ({ ...receipt, sequencerSignature: "00".repeat(64) });
+    model.interfere = ({ method, path }) => {
+      if (method === "POST")
+        return (answer) => ({ ...answer, receipts: (answer["receipts"] as JsonObject[]).map(forge) });
+      return path.includes("/receipts/") ? forge : undefined;
+    };
+    expect((await call("record_action", action)).code).toBe("INVALID_RECEIPT");
+    expect((await call("record_action", action)).code).toBe("INVALID_RECEIPT");
+    model.interfere = () => undefined;
+    expect((await call("record_action", action)).answer).toMatchObject({ isReplay: true, sequenceNumber: 1 });
+  });
+
+  test("what was refused is not sent by a later call, and is tried again when it is called again", async () => {
+    const { model, newServer } = await newWorld();
+    const { call } = await newServer();
+    const [refused, frozen] = [newAction(), newAction()];
+    model.rejections.set(refused.eventType, "policy_violation: event type");
+    expect((await call("record_action", refused)).code).toBe("REJECTED");
+    model.rejections.clear();
+    model.interfere = ({ method }) => (method === "POST" ? { status: 503, code: "STREAM_FROZEN" } : undefined);
+    expect((await call("record_action", frozen)).code).toBe("STREAM_FROZEN");
+    model.interfere = () => undefined;
+    await call("record_action", newAction());
+    expect(model.log).toHaveLength(1);
+    for (const action of [refused, frozen]) expect((await call("record_action", action)).code).toBeUndefined();
+    expect(model.log).toHaveLength(3);
+  });
+
+  test("a call that is cancelled before its event was sent leaves nothing behind", async () => {
+    const { model, newServer } = await newWorld();
+    const begun = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    const { call, kit } = await newServer({
+      send: async (request) => {
+        if (request.method === "POST") {
+          begun.resolve();
+          await release.promise;
+        }
+        return model.transport.send(request);
+      },
+    });
+    const first = call("record_action", newAction());
+    await begun.promise;
+    const controller = new AbortController();
+    const second = call("record_action", newAction(), { signal: controller.signal });
+    await expect.poll(() => kit.agent.status().outbox.pending).toBe(2);
+    controller.abort();
+    release.resolve();
+    expect((await first).code).toBeUndefined();
+    expect((await second).code).toBe("ABORTED");
+    expect(model.log).toHaveLength(1);
+    expect(kit.agent.status().outbox).toMatchObject({ pending: 0, dropped: 1 });
+  });
+});
+
+describe("reading", () => {
+  test("what an agent did not sign is marked, and its payload is withheld", async () => {
+    const { model, newServer } = await newWorld();
+    const { call } = await newServer();
+    await call("record_action", newAction());
+    await call("record_action", newAction());
+    const [event] = model.log;
+    if (event !== undefined) event.payload = { total: "1000.00" };
+    const { answer } = await call("wait_for_event", { from: 1, timeoutMs: 0 });
+    expect(answer).toMatchObject({
+      event: { verified: false, payloadState: "unverified", payload: null },
+      nextFrom: 2,
+    });
+    expect((await call("wait_for_event", { from: 2, timeoutMs: 0 })).answer).toMatchObject({
+      event: { verified: true },
+    });
+    expect((await call("get_inclusion_proof", { sequenceNumber: 2, timeoutMs: 0 })).code).toBe("NOT_YET_SEALED");
+    model.seal();
+    expect((await call("get_inclusion_proof", { sequenceNumber: 2, timeoutMs: 0 })).code).toBeUndefined();
+    expect((await call("get_inclusion_proof", { sequenceNumber: 1, timeoutMs: 0 })).code).toBe("LOG_CONTRADICTION");
+  });
+
+  test("a projection is answered where there is one", async () => {
+    const { model, newServer } = await newWorld();
+    const served = { version: 2, updated_at: "2026-01-01T00:00:00Z", document: { status: "paid" } };
+    const { call } = await newServer({
+      send: async (request) => {
+        if (!request.path.startsWith("/api/v1/projections/order/a%2Fb?")) return model.transport.send(request);
+        return { status: 200, retryAfter: null, body: JSON.stringify(served) };
+      },
+    });
+    const { answer } = await call("get_projection", { entityType: "order", entityId: "a/b" });
+    expect(answer).toMatchObject({ entityId: "a/b", version: 2, document: { status: "paid" } });
+    expect(answer["notice"]).toContain("data");
+  });
+
+  test("a cancelled wait ends its request at the sequencer", async () => {
+    const { model, newServer } = await newWorld();
+    const signals: AbortSignal[] = [];
+    const { call } = await newServer({
+      send: (request) => {
+        signals.push(request.signal);
+        return model.transport.send(request);
+      },
+    });
+    const controller = new AbortController();
+    const waiting = call("wait_for_event", { from: 1 }, { signal: controller.signal });
+    await expect.poll(() => signals.length).toBe(1);
+    controller.abort();
+    expect((await waiting).code).toBe("ABORTED");
+    expect(signals[0]?.aborted).toBe(true);
+  });
+});
+
+describe("any call", () => {
+  test("is refused when too many are under way, and taken again afterwards", async () => {
+    const { newServer } = await newWorld();
+    const { call } = await newServer();
+    const controller = new AbortController();
+    const waits = Array.from({ length: 40 }, () => call("wait_for_event", { from: 1 }, { signal: controller.signal }));
+    const refused = await Promise.all(waits.slice(32));
+    expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(["TOO_MANY_CALLS"]));
+    controller.abort();
+    await Promise.all(waits);
+    expect((await call("wait_for_event", { from: 1, timeoutMs: 0 })).answer).toMatchObject({
+      event: null,
+      nextFrom: 1,
+    });
+  });
+
+  test("tells no secret, whoever says it", async () => {
+    const { model, newServer } = await newWorld();
+    model.interfere = () => ({ status: 400, code: SECRET });
+    const { call } = await newServer();
+    const { code, text } = await call("get_cursor");
+    expect(code).toBe("REFUSED");
+    expect(JSON.stringify(text)).not.toContain(SECRET);
+    expect(JSON.stringify(text)).toContain("[secret]");
+  });
+
+  test("that meets a fault of the server says so and nothing of it", async () => {
+    const { newServer } = await newWorld();
+    const { call, faults } = await newServer();
+    const broken = defineTool({
+      name: "broken",
+      title: "Broken",
+      description: "Answers something else than it says.",
+      annotations: READS,
+      input: z.strictObject({}),
+      output: z.object({ answer: z.int() }),
+      run: async () => ({ answer: 0.5 }),
+    });
+    expect((await call(broken)).code).toBe("INTERNAL");
+    expect(faults).toMatchObject([expect.stringContaining("broken: ZodError")]);
+    expect((await call(broken, { more: 1 })).code).toBe("INVALID_INPUT");
+  });
+});
