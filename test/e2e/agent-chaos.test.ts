@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AgentEvent } from "../../agent/src/index.ts";
 import { call } from "../../scripts/lib/client.ts";
-import type { StreamRef } from "../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
 import { type Mishap, startHttpProxy } from "../support/http-proxy.ts";
 import { readHead } from "./support/admin.ts";
 import { readServedLog } from "./support/derive-log.ts";

@@ -14,6 +14,7 @@ import {
   fromHex,
   toHex,
 } from "../../src/ves/index.ts";
+import { changeAt } from "../support/audit.ts";
 import { uuid } from "../support/checked-events.ts";
 import { nodeStore } from "../support/node-store.ts";
 
@@ -28,7 +29,11 @@ function key(kid: number, agentId = AGENT) {
 function registry(...agents: string[]) {
   const store = nodeStore();
   for (const agentId of agents) {
-    registerKey(store, { agentId, keyId: 1, publicKey: new Uint8Array(32), validFrom: null, validTo: null }, 1);
+    registerKey(
+      store,
+      { agentId, keyId: 1, publicKey: new Uint8Array(32), validFrom: null, validTo: null },
+      changeAt(1),
+    );
   }
   return store;
 }
@@ -37,12 +42,12 @@ describe("the registry", () => {
   test("holds an agent's keys, newest first, each revoked once, and no event depends on them", () => {
     const store = registry(AGENT, uuid(3, 2));
     const version = registryVersion(store);
-    expect(registerEncryptionKey(store, key(5), 10)).toEqual({ kind: "registered" });
-    expect(registerEncryptionKey(store, key(4), 20)).toEqual({ kind: "registered" });
-    expect(registerEncryptionKey(store, key(6, uuid(3, 2)), 20)).toEqual({ kind: "registered" });
-    expect(revokeEncryptionKey(store, AGENT, 5, 30)?.revokedAt).toBe(30);
-    expect(revokeEncryptionKey(store, AGENT, 5, 40)?.revokedAt).toBe(30);
-    expect(revokeEncryptionKey(store, AGENT, 6, 40)).toBeNull();
+    expect(registerEncryptionKey(store, key(5), changeAt(10))).toEqual({ kind: "registered" });
+    expect(registerEncryptionKey(store, key(4), changeAt(20))).toEqual({ kind: "registered" });
+    expect(registerEncryptionKey(store, key(6, uuid(3, 2)), changeAt(20))).toEqual({ kind: "registered" });
+    expect(revokeEncryptionKey(store, AGENT, 5, changeAt(30))?.revokedAt).toBe(30);
+    expect(revokeEncryptionKey(store, AGENT, 5, changeAt(40))?.revokedAt).toBe(30);
+    expect(revokeEncryptionKey(store, AGENT, 6, changeAt(40))).toBeNull();
     expect(encryptionKeysOf(store, AGENT)).toEqual([
       { ...key(4), createdAt: 20, revokedAt: null },
       { ...key(5), createdAt: 10, revokedAt: 30 },
@@ -52,26 +57,26 @@ describe("the registry", () => {
 
   test("takes none whose signing key is revoked by then", () => {
     const store = registry(AGENT);
-    expect(registerEncryptionKey(store, key(1, uuid(3, 2)), 5)).toEqual({ kind: "signing_key_unusable" });
-    revokeKey(store, AGENT, 1, 5);
-    expect(registerEncryptionKey(store, key(1), 5)).toEqual({ kind: "signing_key_unusable" });
+    expect(registerEncryptionKey(store, key(1, uuid(3, 2)), changeAt(5))).toEqual({ kind: "signing_key_unusable" });
+    revokeKey(store, AGENT, 1, changeAt(5));
+    expect(registerEncryptionKey(store, key(1), changeAt(5))).toEqual({ kind: "signing_key_unusable" });
     expect(encryptionKeysOf(store, AGENT)).toEqual([]);
   });
 
   test("bounds them for each agent", () => {
     const store = registry(AGENT, uuid(3, 2));
     const limit = MAX_ENCRYPTION_KEYS_PER_AGENT;
-    for (let kid = 0; kid < limit; kid++) registerEncryptionKey(store, key(kid), 1);
-    expect(registerEncryptionKey(store, key(limit), 1)).toEqual({ kind: "too_many_keys", limit });
+    for (let kid = 0; kid < limit; kid++) registerEncryptionKey(store, key(kid), changeAt(1));
+    expect(registerEncryptionKey(store, key(limit), changeAt(1))).toEqual({ kind: "too_many_keys", limit });
     // The same once more is none more.
-    expect(registerEncryptionKey(store, { ...key(7), validTo: 9 }, 1)).toEqual({ kind: "registered" });
-    expect(registerEncryptionKey(store, key(limit, uuid(3, 2)), 1)).toEqual({ kind: "registered" });
+    expect(registerEncryptionKey(store, { ...key(7), validTo: 9 }, changeAt(1))).toEqual({ kind: "registered" });
+    expect(registerEncryptionKey(store, key(limit, uuid(3, 2)), changeAt(1))).toEqual({ kind: "registered" });
   });
 
   test("that was never written to has none, and writes nothing to say so", () => {
     const store = nodeStore();
     expect(encryptionKeysOf(store, AGENT)).toEqual([]);
-    expect(revokeEncryptionKey(store, AGENT, 1, 1)).toBeNull();
+    expect(revokeEncryptionKey(store, AGENT, 1, changeAt(1))).toBeNull();
     expect(store.exec("SELECT * FROM sqlite_schema")).toEqual([]);
   });
 });

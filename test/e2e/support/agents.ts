@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Agent, type AgentEvent, createAgent } from "../../../agent/src/index.ts";
 import { openSqliteStore } from "../../../agent/src/sqlite.ts";
 import { registerKey, type Server } from "../../../scripts/lib/client.ts";
-import type { StreamRef } from "../../../src/stream/stream-ref.ts";
+import type { StreamRef } from "../../../src/stream-ref.ts";
 import { generateSeed, signingKeyFromSeed, toHex } from "../../../src/ves/index.ts";
 import type { Settings } from "./agent-life.ts";
 import { collectOutput, tempDir } from "./processes.ts";

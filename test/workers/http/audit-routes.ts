@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, vi } from "vitest";
+import { generateEncryptionKey, registrationBody } from "../../../agent/src/encryption/index.ts";
 import { newSigner } from "../../../scripts/lib/signer.ts";
 import { apiKeyHash } from "../../../src/access/api-key.ts";
 import type { AnchorService } from "../../../src/anchor/messages.ts";
@@ -103,6 +104,45 @@ const keyRevocations = [
     return { path: at(tenantId, agentId), entry: entry("agent_key.revoked", name, { agent_id: agentId, key_id: 1 }) };
   },
 }));
+
+/** A signer whose key is registered, and what registers a new encryption key for it. */
+async function newEncryptionKey({ tenantId, storeId }: Agent) {
+  const signer = await newSigner(tenantId, storeId);
+  await registerKey(signer);
+  const key = await generateEncryptionKey();
+  const body = await registrationBody({ ...signer, signingKeyId: signer.keyId, signingKey: signer.key, key });
+  const path = `/api/v1/agents/${signer.agentId}/encryption-keys`;
+  const made = (action: AuditAction & `encryption_key.${string}`) =>
+    entry(action, ["encryption_key", `${signer.agentId}/${key.kid}`], {
+      agent_id: signer.agentId,
+      kid: key.kid,
+      public_key: toHex(key.publicKey),
+    });
+  return { path, kid: key.kid, body, made };
+}
+
+const encryptionKeys: readonly AuditedRoute[] = [
+  {
+    route: "POST /api/v1/agents/{agent_id}/encryption-keys",
+    isFor: "admins",
+    request: async (agent) => {
+      const { path, body, made } = await newEncryptionKey(agent);
+      return { path, body, entry: made("encryption_key.registered") };
+    },
+  },
+  {
+    route: "DELETE /api/v1/agents/{agent_id}/encryption-keys/{kid}",
+    isFor: "admins",
+    request: async (agent) => {
+      const { path, kid, body, made } = await newEncryptionKey(agent);
+      await call("POST", path, { body });
+      return {
+        path: url(`${path}/${kid}`, { tenant_id: agent.tenantId }),
+        entry: made("encryption_key.revoked"),
+      };
+    },
+  },
+];
 
 let eventTypes = 0;
 
@@ -287,6 +327,7 @@ const streams: readonly AuditedRoute[] = [
 export const AUDITED: readonly AuditedRoute[] = [
   ...keyRegistrations,
   ...keyRevocations,
+  ...encryptionKeys,
   ...agents,
   ...schemas,
   ...anchorings,
