@@ -1,3 +1,4 @@
+import { log } from "../observe/log.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 
 /** What is known of an API key: `unknown` while its registry does not answer. */
@@ -40,7 +41,10 @@ export class LiveCredentials {
       const key = await registryStub(this.#env, this.#tenantId).apiKey(keyHash);
       return { askedAt, state: key === null || key.revokedAt !== null ? "ended" : "valid" };
     } catch (error) {
-      console.error(`the registry of ${this.#tenantId} could not be asked whether an API key still stands`, error);
+      log.error("the tenant's registry could not be asked whether an API key still stands", {
+        tenant_id: this.#tenantId,
+        error: String(error),
+      });
       return { askedAt, state: "unknown" };
     }
   }

@@ -1,5 +1,6 @@
 import { payloadProblemText } from "../at-rest/open-payload.ts";
 import { payloadKeyrings } from "../at-rest/payload-keyrings.ts";
+import { failure, log } from "../observe/log.ts";
 import { readSettings } from "../settings.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
@@ -20,7 +21,7 @@ import {
   unackedBytes,
 } from "./live-subscription.ts";
 import { type Progress, readProgress } from "./progress.ts";
-import { streamObjectName, type StreamRef } from "../stream-ref.ts";
+import type { StreamRef } from "../stream-ref.ts";
 
 /** Subscribers of one stream. Each costs a send for every event, and 32 KiB that it has not acknowledged. */
 const MAX_SUBSCRIBERS = 1_000;
@@ -147,7 +148,7 @@ export class LivePush {
         hasMoved = await this.#round();
       } while (hasMoved || this.#isWoken);
     } catch (error) {
-      console.error(`pushing to the subscribers of stream ${streamObjectName(this.#stream)} failed`, error);
+      log.error("pushing to the stream's subscribers failed", { ...this.#names, ...failure(error) });
       for (const socket of this.#sockets()) end(socket, "failed", "the stream failed: resume");
     } finally {
       this.#isPushing = false;
@@ -170,9 +171,13 @@ export class LivePush {
       const message = await nextMessage(source, position, credit.pageBytes);
       if (message === null) continue;
       if (message.kind === "unreadable") {
-        const name = `event ${message.sequenceNumber} of stream ${streamObjectName(this.#stream)}`;
-        console.error(`${name} cannot be read: ${payloadProblemText(message.problem)}`);
-        const reason = `the payload of event ${message.sequenceNumber} cannot be decrypted; the server's log says why`;
+        const { sequenceNumber, problem } = message;
+        log.error("an event's payload cannot be read", {
+          ...this.#names,
+          sequence_number: sequenceNumber,
+          error: payloadProblemText(problem),
+        });
+        const reason = `the payload of event ${sequenceNumber} cannot be decrypted; the server's log says why`;
         for (const socket of members) end(socket, "unreadable", reason);
         continue;
       }
@@ -268,6 +273,10 @@ export class LivePush {
 
   #subscriptions(): readonly Subscription[] {
     return this.#sockets().flatMap((socket) => this.#subscriptionOf(socket) ?? []);
+  }
+
+  get #names(): { readonly tenant_id: string; readonly store_id: string } {
+    return { tenant_id: this.#stream.tenantId, store_id: this.#stream.storeId };
   }
 
   #keyHashes(): ReadonlySet<string> {
