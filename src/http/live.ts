@@ -119,7 +119,9 @@ export const liveEndpoints = [
       const { status, webSocket } = await stream.fetch(liveRequest(request));
       if (status === 404) throw noStream();
       if (webSocket === null) throw unavailable("The stream has as many subscribers as it may have");
-      const headers = offeredProtocols(c.req.raw.headers).length > 0 ? { "sec-websocket-protocol": SUBPROTOCOL } : {};
+      if (offeredProtocols(c.req.raw.headers).length > 0) c.header("sec-websocket-protocol", SUBPROTOCOL);
+      // Among them are those of the caller's limits; Hono itself makes no answer with a socket.
+      const { headers } = c.body(null);
       return new Response(null, { status: 101, webSocket, headers });
     },
   }),

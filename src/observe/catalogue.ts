@@ -48,6 +48,11 @@ export const COUNTERS = {
   sequencer_batches_sealed: { help: "Batches that were sealed.", labels: [] },
   sequencer_events_sealed: { help: "Events in them.", labels: [] },
   sequencer_mirror_failures_total: { help: "Attempts to mirror a stream that failed.", labels: [] },
+  sequencer_live_messages_sent: { help: "Messages of events and of batches to live subscribers.", labels: [] },
+  sequencer_live_subscriptions_ended_total: {
+    help: "Live subscriptions that the server has ended, by the code that they were closed with.",
+    labels: ["code"],
+  },
   sequencer_audit_events_logged: { help: "Entries of the audit logs of all tenants.", labels: [] },
   sequencer_rows_written_total: {
     help: "Rows written to SQLite, index entries included, by kind of object.",

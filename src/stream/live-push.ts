@@ -1,6 +1,7 @@
 import { payloadProblemText } from "../at-rest/open-payload.ts";
 import { payloadKeyrings } from "../at-rest/payload-keyrings.ts";
 import { failure, log } from "../observe/log.ts";
+import { recorder } from "../observe/recorder.ts";
 import { readSettings } from "../settings.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
@@ -58,7 +59,7 @@ export class LivePush {
   readonly #env: Env;
   readonly #store: SqlStore;
   readonly #stream: StreamRef;
-  readonly #reschedule: () => void;
+  readonly #done: () => void;
   readonly #credentials: LiveCredentials;
   /** What the sockets' attachments hold, read once for each socket. */
   readonly #known = new WeakMap<WebSocket, Subscription>();
@@ -75,14 +76,14 @@ export class LivePush {
     readonly env: Env;
     readonly store: SqlStore;
     readonly stream: StreamRef;
-    /** Called when {@link nextCheckAt} may have changed. */
-    readonly reschedule: () => void;
+    /** Called after the last of some rounds: {@link nextCheckAt} may have changed, and there are numbers to deliver. */
+    readonly done: () => void;
   }) {
     this.#ctx = parts.ctx;
     this.#env = parts.env;
     this.#store = parts.store;
     this.#stream = parts.stream;
-    this.#reschedule = parts.reschedule;
+    this.#done = parts.done;
     this.#credentials = new LiveCredentials(parts.env, parts.stream.tenantId);
     this.#ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     this.#nextCheckAt = this.#earliestCheck();
@@ -153,7 +154,7 @@ export class LivePush {
     } finally {
       this.#isPushing = false;
       this.#nextCheckAt = this.#earliestCheck();
-      this.#reschedule();
+      this.#done();
     }
   }
 
@@ -213,6 +214,7 @@ export class LivePush {
   /** Sends one message to all who are where it follows on. Whether anybody got it. */
   async #send({ text, bytes, ...position }: LiveMessage, members: readonly WebSocket[], load: Load): Promise<boolean> {
     let hasMoved = false;
+    let sent = 0;
     for (const socket of members) {
       await letOthersIn(load);
       const subscription = this.#subscriptionOf(socket);
@@ -223,12 +225,16 @@ export class LivePush {
         continue;
       }
       this.#keep(socket, moved(subscription, position, bytes));
-      if (text !== null) socket.send(text);
+      if (text !== null) {
+        socket.send(text);
+        sent++;
+      }
       hasMoved = true;
       load.unacked += bytes;
       load.turn.messages++;
       load.turn.bytes += bytes;
     }
+    recorder.count("sequencer_live_messages_sent", {}, sent);
     return hasMoved;
   }
 
@@ -322,5 +328,7 @@ async function letOthersIn({ turn }: Load): Promise<void> {
 }
 
 function end(socket: WebSocket, cause: keyof typeof LIVE_CLOSE, reason: string): void {
-  socket.close(LIVE_CLOSE[cause], reason);
+  const code = LIVE_CLOSE[cause];
+  recorder.count("sequencer_live_subscriptions_ended_total", { code });
+  socket.close(code, reason);
 }

@@ -127,8 +127,11 @@ export class StreamSequencer extends DurableObject<Env> {
       deliverNumbers: () => this.#deliverNumbers(),
       alsoDueAt: () => this.#live.nextCheckAt(),
     });
-    const reschedule = (): void => this.#upkeep.schedule();
-    this.#live = new LivePush({ ctx, env, store: this.#store, stream: this.#stream, reschedule });
+    const done = (): void => {
+      this.#upkeep.schedule();
+      this.#deliverNumbers();
+    };
+    this.#live = new LivePush({ ctx, env, store: this.#store, stream: this.#stream, done });
     if (isEmptyStore(this.#store)) return;
     migrate(this.#store, streamMigrations);
     void ctx.blockConcurrencyWhile(() => this.#upkeep.resume());
@@ -277,6 +280,7 @@ export class StreamSequencer extends DurableObject<Env> {
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
     this.#live.receive(socket, data);
+    this.#deliverNumbers();
   }
 
   override webSocketClose(): void {

@@ -1,11 +1,14 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parser } from "@prometheus-io/lezer-promql";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { parse } from "yaml";
-import { call, push, registerKey } from "../../scripts/lib/client.ts";
+import { call, push, registerKey, type Server } from "../../scripts/lib/client.ts";
 import { newSigner, signEvent } from "../../scripts/lib/signer.ts";
 import { COUNTERS, EVENTS_SEQUENCED, GAUGES, HISTOGRAMS } from "../../src/observe/catalogue.ts";
+import type { StreamRef } from "../../src/stream-ref.ts";
+import { toBase64Url, utf8 } from "../../src/ves/index.ts";
 import { type AnchoredServer, startAnchoredServer } from "./support/anchored-server.ts";
 import { newAnchoredStream } from "./support/anchored-stream.ts";
 import { removeTempDirs, waitUntil } from "./support/processes.ts";
@@ -57,6 +60,14 @@ function selectors(expression: string): { readonly metric: string; readonly labe
   return found;
 }
 
+/** Subscribes, and has the subscription ended by the server. */
+function endSubscription({ url, apiKey }: Server, { tenantId, storeId }: StreamRef): Promise<unknown> {
+  const address = `${url.replace("http", "ws")}/api/v1/ves/live?tenant_id=${tenantId}&store_id=${storeId}`;
+  const socket = new WebSocket(address, ["ves.v1", `ves.key.${toBase64Url(utf8(apiKey))}`]);
+  socket.addEventListener("open", () => socket.send("hello"));
+  return once(socket, "close");
+}
+
 describe("of a server with traffic", () => {
   let anchored: AnchoredServer;
   let shown: ReadonlyMap<string, number>;
@@ -79,9 +90,11 @@ describe("of a server with traffic", () => {
     await register();
     await register();
     await call({ ...server, apiKey: "wrong" }, "GET", "/metrics").catch(() => undefined);
+    await endSubscription(server, stream);
     const isReported = async (): Promise<boolean> => {
       shown = await scrape(server);
-      return (shown.get("sequencer_events_sequenced") ?? 0) >= 3;
+      const hasEnded = shown.has('sequencer_live_subscriptions_ended_total{code="4400"}');
+      return hasEnded && (shown.get("sequencer_events_sequenced") ?? 0) >= 3;
     };
     await waitUntil(isReported, 20_000, "the stream has reported");
   });

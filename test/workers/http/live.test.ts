@@ -8,7 +8,7 @@ import { TenantRegistry } from "../../../src/tenant/tenant-registry.ts";
 import { LiveClient } from "../../support/live-client.ts";
 import { claimsFor, JWT_SECRET, signToken } from "../../support/tokens.ts";
 import { fireAlarm, later, liveUrl, pageHeaders, push, type Query, stubOf, subscribe } from "../objects/subscribers.ts";
-import { ADMIN, call, expectError, mint, newAgent, ORIGIN } from "./harness.ts";
+import { ADMIN, call, expectError, mint, newAgent, ORIGIN, streamQuery, url } from "./harness.ts";
 
 const SHOP = "https://shop.example.com";
 /** More than an API key's standing is remembered for. */
@@ -43,6 +43,8 @@ async function open(...given: Parameters<typeof upgrade>): Promise<LiveClient> {
   webSocket.accept();
   return client;
 }
+
+const headUrl = (): string => url("/api/v1/ves/head", streamQuery(signer));
 
 async function codeOf(response: Response): Promise<readonly [status: number, code: string]> {
   return [response.status, (await response.json<{ code: string }>()).code];
@@ -100,6 +102,32 @@ describe("who may subscribe", () => {
       // Else the object could not leave memory in the tests below.
       webSocket?.accept();
       webSocket?.close();
+    }
+  });
+});
+
+describe("the limits of requests", () => {
+  it("hold for subscriptions too, each of which is one request however much it brings", async () => {
+    const headers = key(await mint(signer, { rateLimit: 2 }));
+    const standing = (response: Response): readonly unknown[] =>
+      ["limit", "remaining"].map((name) => response.headers.get(`ratelimit-${name}`));
+    const responses = [await upgrade(headers), await upgrade(headers), await upgrade(headers)];
+    expect(responses.map(standing)).toEqual([
+      ["2", "1"],
+      ["2", "0"],
+      ["2", "0"],
+    ]);
+    expect(responses.map(({ status }) => status)).toEqual([101, 101, 429]);
+    const [first, second] = responses.map(({ webSocket }) => webSocket);
+    if (first == null || second == null) throw new Error("there is no socket");
+    const clients = [first, second].map((socket) => new LiveClient(socket));
+    for (const socket of [first, second]) socket.accept();
+    const head = Number((await call<{ head_sequence: number }>("GET", headUrl())).body.head_sequence);
+    await push(signer, 1);
+    await push(signer, 1);
+    for (const client of clients) {
+      await client.until(() => client.sequence === head + 2);
+      client.socket.close();
     }
   });
 });

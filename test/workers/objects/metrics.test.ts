@@ -2,14 +2,17 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { readMetrics, reportLag } from "../../../src/observe/metrics-client.ts";
+import { recorder } from "../../../src/observe/recorder.ts";
 import { NO_LAG } from "../../../src/observe/stream-lag.ts";
+import { newAgent } from "../http/harness.ts";
 import { alarmOf, append, newStream, type TestStream, untilMirrored, upkeep } from "./streams.ts";
+import { commit, push, subscribe } from "./subscribers.ts";
 
 const SERIES = "sequencer_events_ingested";
 const ALL = { tenantId: null, storeIds: null };
 
 const newShard = () => env.METRICS.getByName(crypto.randomUUID());
-const piece = (recorder: string, number: number, by: number) => ({ recorder, number, series: { [SERIES]: [by] } });
+const piece = (name: string, number: number, by: number) => ({ recorder: name, number, series: { [SERIES]: [by] } });
 const lagOf = async ({ tenantId }: { tenantId: string }, storeIds: readonly string[] | null = null) =>
   (await readMetrics(env.METRICS, { tenantId, storeIds })).lag;
 
@@ -42,7 +45,7 @@ describe("a shard", () => {
     const started = Date.now();
     for (let number = 1; Date.now() - started < 1_800; number++) {
       const series = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`${SERIES}{n="${n}"}`, [1]]));
-      await Promise.all(["a", "b", "c"].map((recorder) => shard.add({ recorder, number, series })));
+      await Promise.all(["a", "b", "c"].map((name) => shard.add({ recorder: name, number, series })));
     }
     const seconds = (Date.now() - started) / 1_000;
     expect((await rows()) - before).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
@@ -132,4 +135,23 @@ describe("a stream", () => {
     await upkeep(stream);
     await settled(stream, { streams: 1, events: 2 });
   });
+});
+
+it("the numbers have what live subscribers were sent, and how the server has ended subscriptions", async () => {
+  const signer = await newAgent();
+  await push(signer, 2);
+  const count = vi.spyOn(recorder, "count");
+  const clients = [await subscribe(signer), await subscribe(signer, { entity_type: "nothing" })] as const;
+  await commit(signer, 1, 2);
+  // The events go to one of them, the batch to both.
+  for (const client of clients) await client.until(() => client.proven === 2);
+  const counted = (name: string): number =>
+    count.mock.calls.reduce((sum, [counter, , by = 1]) => (counter === name ? sum + by : sum), 0);
+  expect(counted("sequencer_live_messages_sent")).toBe(3);
+  expect(counted("sequencer_live_subscriptions_ended_total")).toBe(0);
+  clients[0].say("hello");
+  expect(await clients[0].untilClosed()).toMatchObject({ code: 4400 });
+  expect(count).toHaveBeenCalledWith("sequencer_live_subscriptions_ended_total", { code: 4400 });
+  clients[1].socket.close();
+  count.mockRestore();
 });
