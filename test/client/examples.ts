@@ -56,6 +56,11 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     call: (api, { stream }) =>
       api.GET("/api/v1/ves/commitments", { params: { query: { ...stream, anchored: "true" } } }),
   },
+  "GET /api/v1/ves/live": {
+    // It is a WebSocket, and this client asks for none: test/e2e/live.test.ts does.
+    status: 426,
+    call: (api, { stream }) => api.GET("/api/v1/ves/live", { params: { query: stream } }),
+  },
   "GET /api/v1/ves/commitments/{batch_id}": {
     call: (api, { batchId }) =>
       api.GET("/api/v1/ves/commitments/{batch_id}", { params: { path: { batch_id: batchId } } }),
@@ -127,6 +132,22 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     call: (api, { signer, tenant }) =>
       api.GET("/api/v1/agents/{agent_id}/signing-keys", {
         params: { path: { agent_id: signer.agentId }, query: tenant },
+      }),
+  },
+  "POST /api/v1/agents/{agent_id}/encryption-keys": {
+    call: (api, { signer, newEncryptionKey: body }) =>
+      api.POST("/api/v1/agents/{agent_id}/encryption-keys", { params: { path: { agent_id: signer.agentId } }, body }),
+  },
+  "GET /api/v1/agents/{agent_id}/encryption-keys": {
+    call: (api, { signer, tenant }) =>
+      api.GET("/api/v1/agents/{agent_id}/encryption-keys", {
+        params: { path: { agent_id: signer.agentId }, query: tenant },
+      }),
+  },
+  "DELETE /api/v1/agents/{agent_id}/encryption-keys/{kid}": {
+    call: (api, { signer, tenant, encryptionKid: kid }) =>
+      api.DELETE("/api/v1/agents/{agent_id}/encryption-keys/{kid}", {
+        params: { path: { agent_id: signer.agentId, kid }, query: tenant },
       }),
   },
   "POST /api/v1/agents/register": {

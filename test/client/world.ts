@@ -1,3 +1,4 @@
+import { generateEncryptionKey, type RegistrationBody, registrationBody } from "../../agent/src/encryption/index.ts";
 import { call, push, registerKey, type Server } from "../../scripts/lib/client.ts";
 import { newSigner, signEvent, type Signer } from "../../scripts/lib/signer.ts";
 import { apiKeyHash } from "../../src/access/api-key.ts";
@@ -27,6 +28,10 @@ export interface World {
   readonly schemaIds: readonly [kept: string, deleted: string];
   /** How the hash of an API key of the agent begins. */
   readonly keyPrefix: string;
+  /** An encryption key of the agent. */
+  readonly encryptionKid: number;
+  /** Registers another one. */
+  readonly newEncryptionKey: RegistrationBody;
   readonly newEvent: () => Promise<WireEnvelope>;
   readonly newPublicKey: () => Promise<string>;
 }
@@ -48,6 +53,15 @@ export async function newWorld(place: AnchoredServer): Promise<World> {
   for (const keyId of SPARE_KEYS) {
     await post("/api/v1/agents/keys", { tenantId, agentId, keyId, publicKey: await newPublicKey() });
   }
+  const newEncryptionKey = async (): Promise<RegistrationBody> =>
+    registrationBody({
+      ...signer,
+      signingKeyId: signer.keyId,
+      signingKey: signer.key,
+      key: await generateEncryptionKey(),
+    });
+  const encryptionKey = await newEncryptionKey();
+  await post(`/api/v1/agents/${agentId}/encryption-keys`, encryptionKey);
   const { apiKey } = await post<{ apiKey: string }>(`/api/v1/agents/${agentId}/api-keys`, { tenantId });
   const schemaIds = await Promise.all(
     [EVENT_TYPE, "order.forgotten"].map(async (eventType) => {
@@ -72,6 +86,8 @@ export async function newWorld(place: AnchoredServer): Promise<World> {
     proof,
     schemaIds: schemaIds as [string, string],
     keyPrefix: apiKeyHash(apiKey).slice(0, 16),
+    encryptionKid: encryptionKey.kid,
+    newEncryptionKey: await newEncryptionKey(),
     newEvent,
     newPublicKey,
   };
