@@ -69,6 +69,7 @@ const SERVED: Readonly<Record<Access, readonly Kind[]>> = {
   "tenant-admin": ADMINS,
   "sealing-admin": ["admin", "bootstrap", "token: read, write, admin"],
   "own-agent": [...ADMINS, "reader", "writer", "other store", "token: read, write, agent"],
+  "own-agent-write": [...ADMINS, "writer", "other store", "token: read, write, agent"],
   "own-cursor": ["reader", "writer", "admin", "bootstrap", "token: read, write, agent", "token: read, write, admin"],
   "any-reader": [...READERS, ...OTHER_STORES, ...ADMINS, ...FOREIGN],
   "any-admin": [...ADMINS, ...FOREIGN],

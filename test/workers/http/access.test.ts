@@ -167,7 +167,7 @@ describe("every route that is not public", () => {
     const signer = await newAgent();
     const key = await mint(signer);
     const routes = (await everyRoute(signer, crypto.randomUUID())).filter(({ access }) =>
-      ["tenant-admin", "sealing-admin", "any-admin"].includes(access),
+      ["store-admin", "tenant-admin", "sealing-admin", "any-admin"].includes(access),
     );
     expect(routes).toHaveLength(18);
     for (const { method, path, body, settings } of routes) {

@@ -16,7 +16,9 @@ export type Access =
   | "sealing-admin"
   /** The agent itself, or an administrator of its tenant. */
   | "own-agent"
-  /** The same, if it may read the store too. */
+  /** The same, unless it may only read. */
+  | "own-agent-write"
+  /** The agent or an administrator, if it may read the store too. */
   | "own-cursor"
   /** Concerns no one tenant: readers or administrators of any. */
   | "any-reader"
@@ -242,7 +244,7 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       method: "POST",
       template: `${agent}/encryption-keys`,
       path: `${agentPath}/encryption-keys`,
-      access: "own-agent",
+      access: "own-agent-write",
       status: 400,
       body: { tenantId, kid: 1, publicKey: "00".repeat(32), signingKeyId: 1, signature: "00".repeat(64) },
     },
@@ -250,7 +252,7 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       method: "DELETE",
       template: `${agent}/encryption-keys/{kid}`,
       path: url(`${agentPath}/encryption-keys/1`, tenant),
-      access: "own-agent",
+      access: "own-agent-write",
       status: 404,
     },
     { ...get(agent, agentPath, tenant), access: "own-agent" },
