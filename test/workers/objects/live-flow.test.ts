@@ -4,7 +4,7 @@ import { LivePush } from "../../../src/stream/live-push.ts";
 import { liveRequest } from "../../../src/stream/live-request.ts";
 import type { Subscription } from "../../../src/stream/live-subscription.ts";
 import { mint, newAgent } from "../http/harness.ts";
-import { commit, fireAlarm, later, push, range, stubOf, subscribe } from "./subscribers.ts";
+import { commit, fireAlarm, later, push, range, sealAll, stubOf, subscribe } from "./subscribers.ts";
 
 /** A payload of which four are more than one subscriber is sent without acknowledging. */
 const LONG = { payload: { text: "x".repeat(400_000) } };
@@ -124,7 +124,7 @@ describe("an object that leaves memory", () => {
       await push(signer, 1, { entityType: "order" });
     }
     await evict(signer);
-    await commit(signer, 1, 13);
+    await sealAll(signer);
     await all.until(() => all.proven === 13);
     await orders.until(() => orders.proven === 13);
     expect(all.numbers).toEqual(range(1, 13));

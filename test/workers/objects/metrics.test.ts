@@ -6,7 +6,7 @@ import { recorder } from "../../../src/observe/recorder.ts";
 import { NO_LAG } from "../../../src/observe/stream-lag.ts";
 import { newAgent } from "../http/harness.ts";
 import { alarmOf, append, newStream, type TestStream, untilMirrored, upkeep } from "./streams.ts";
-import { commit, push, subscribe } from "./subscribers.ts";
+import { push, sealAll, subscribe } from "./subscribers.ts";
 
 const SERIES = "sequencer_events_ingested";
 const ALL = { tenantId: null, storeIds: null };
@@ -142,7 +142,7 @@ it("the numbers have what live subscribers were sent, and how the server has end
   await push(signer, 2);
   const count = vi.spyOn(recorder, "count");
   const clients = [await subscribe(signer), await subscribe(signer, { entity_type: "nothing" })] as const;
-  await commit(signer, 1, 2);
+  await sealAll(signer);
   // The events go to one of them, the batch to both.
   for (const client of clients) await client.until(() => client.proven === 2);
   const counted = (name: string): number =>

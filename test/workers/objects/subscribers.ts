@@ -12,6 +12,9 @@ import { accept, ADMIN, call, event, ORIGIN, streamQuery, url, type Wire } from 
  * Live subscribers of a stream, as its tests make them.
  */
 
+/** More than `SEAL_MAX_AGE_MS`. */
+const MORE_THAN_SEAL_AGE_MS = 6_000;
+
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
 export function liveUrl(stream: StreamRef, query: Query = {}): string {
@@ -70,6 +73,11 @@ export function range(from: number, to: number): number[] {
 export async function commit({ tenantId, storeId }: StreamRef, start: number, end: number): Promise<void> {
   const body = { tenantId, storeId, sequenceStart: start, sequenceEnd: end };
   expect((await call("POST", "/api/v1/ves/commitments", { body })).status).toBe(200);
+}
+
+/** Seals whatever is not sealed, as time alone would; a part may have been sealed in that way already. */
+export function sealAll(stream: StreamRef): Promise<void> {
+  return later(MORE_THAN_SEAL_AGE_MS, () => fireAlarm(stream));
 }
 
 /** Runs `work` while every clock says that it is so much later. */
