@@ -3,7 +3,7 @@ import { type Context, transaction } from "./context.ts";
 import { draftAgain } from "./draft.ts";
 import { AgentError } from "./errors.ts";
 import type { Recorder } from "./record.ts";
-import type { EntityRef, OutboxRow, StreamTables } from "./store/store.ts";
+import type { EntityRef, NewOutboxRow, OutboxChange, OutboxRow, StreamTables } from "./store/store.ts";
 import { expectedVersion } from "./versions.ts";
 
 /**
@@ -31,16 +31,25 @@ export type Resolution = "rebase" | "drop" | "manual";
 export type ConflictStrategy = Resolution | ((conflict: Conflict) => Resolution | Promise<Resolution>);
 
 /** Reasons that the agent itself gives to rows in conflict. */
-export const CONCURRENT = "concurrent";
-export const FOLLOWS = "follows_conflict";
+const CONCURRENT = "concurrent";
+const FOLLOWS = "follows_conflict";
 
-/** In the order of recording. */
+/** In the order in which they were first said. */
 export function conflicts(context: Context): Conflict[] {
   return transaction(context, (tables) =>
     tables
       .outbox({ agentId: context.identity.agentId, state: "conflict" })
-      .map((row) => conflictOf(row, expectedVersion(tables, row))),
+      .map((row) => ({ row, place: placeOf(tables, row) }))
+      .toSorted((a, b) => a.place - b.place)
+      .map(({ row }) => conflictOf(row, expectedVersion(tables, row))),
   );
+}
+
+/** The id of the first event that says this: what is said again, and refused again, is still before what follows on it. */
+function placeOf(tables: StreamTables, row: OutboxRow): number {
+  if (row.replaces === null) return row.id;
+  const [replaced] = tables.outbox({ eventId: row.replaces });
+  return replaced === undefined ? row.id : placeOf(tables, replaced);
 }
 
 function conflictOf(row: OutboxRow, currentVersion: number): Conflict {
@@ -96,6 +105,21 @@ export async function resolveConflicts(
     if (replacement !== null) rebased++;
   }
   return rebased;
+}
+
+/**
+ * Finds out whether an event that was just recorded follows on one in conflict: it must not be in the log before that one, and
+ * would be if it was sent.
+ */
+export function markFollowing(tables: StreamTables, { eventId, agentId, entityType, entityId }: NewOutboxRow): void {
+  const [conflict] = tables.outbox({ entity: { entityType, entityId }, agentId, state: "conflict", limit: 1 });
+  const [row] = tables.outbox({ eventId });
+  if (conflict !== undefined && row !== undefined) tables.update(row.id, following(conflict));
+}
+
+/** What becomes of a row that follows on one in conflict. */
+export function following({ eventId }: Pick<OutboxRow, "eventId">): OutboxChange {
+  return { state: "conflict", reason: FOLLOWS, message: `Follows event ${eventId}, which is in conflict` };
 }
 
 /**

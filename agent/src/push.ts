@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { ingestAnswer } from "./answers.ts";
 import { checkReceipt } from "./check-receipt.ts";
 import { type Context, transaction } from "./context.ts";
-import { FOLLOWS } from "./conflicts.ts";
+import { following } from "./conflicts.ts";
 import { AgentError } from "./errors.ts";
 import { withPushLease } from "./lease.ts";
 import { adviceFor, type Outcome, type PushReport } from "./outcomes.ts";
@@ -180,7 +180,6 @@ function holdBack(tables: StreamTables, refused: OutboxRow): void {
   const { entityType, entityId, agentId } = refused;
   for (const row of tables.outbox({ entity: { entityType, entityId }, agentId, state: "pending" })) {
     if (row.id <= refused.id || row.baseVersion === null || row.pushedAt !== null) continue;
-    const message = `Follows event ${refused.eventId}, which is in conflict`;
-    tables.update(row.id, { state: "conflict", reason: FOLLOWS, message });
+    tables.update(row.id, following(refused));
   }
 }

@@ -1,3 +1,4 @@
+import { markFollowing } from "./conflicts.ts";
 import { type Context, transaction } from "./context.ts";
 import { type Draft, signDraft } from "./draft.ts";
 import { AgentError } from "./errors.ts";
@@ -104,5 +105,6 @@ function storeRow(tables: StreamTables, row: NewOutboxRow): AgentError | undefin
     tables.update(replaced.id, { state: "rebased", ackedAt: row.recordedAt });
   }
   tables.append(row);
+  if (row.replaces === null && row.baseVersion !== null) markFollowing(tables, row);
   return undefined;
 }

@@ -52,6 +52,37 @@ describe("conflicts", () => {
     expect(agent.conflicts()).toEqual([]);
   });
 
+  test("what is recorded while one is in conflict follows on it too", async () => {
+    const { model, agent, interrupt, payloads } = await twoAgents({ onConflict: "rebase" });
+    await agent.record({ ...based, payload: { by: 1 } });
+    await interrupt();
+    await agent.push();
+    await agent.pull();
+    const { eventId } = await agent.record({ ...based, payload: { by: 2 } });
+    await agent.record({ ...change, payload: { by: "expects nothing" } });
+    expect(agent.conflicts().map(({ kind }) => kind)).toEqual(["version", "follows"]);
+    await agent.push();
+    expect(model.log.some((event) => event.event_id === eventId)).toBe(false);
+    await agent.sync();
+    expect(payloads()).toEqual(["other", "expects nothing", 1, 2]);
+  });
+
+  test("one that is said again and refused again stays before what follows on it", async () => {
+    const { agent, interrupt, payloads } = await twoAgents({ onConflict: "rebase" });
+    for (const by of [1, 2, 3]) await agent.record({ ...based, payload: { by } });
+    await interrupt();
+    await agent.push();
+    await agent.pull();
+    // The agent goes no further than the first of them, and others come in between once more.
+    const [first] = agent.conflicts();
+    await agent.resolve(first?.eventId ?? "", "rebase");
+    await interrupt();
+    await agent.push();
+    expect(agent.conflicts().map(({ event }) => event.payload)).toEqual([{ by: 1 }, { by: 2 }, { by: 3 }]);
+    await agent.sync();
+    expect(payloads()).toEqual(["other", "other", 1, 2, 3]);
+  });
+
   test("events of others that are pulled first are noticed before anything is sent", async () => {
     const { model, agent, interrupt } = await twoAgents();
     const { eventId } = await agent.record(based);
