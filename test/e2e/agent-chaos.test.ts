@@ -17,7 +17,7 @@ import {
 } from "./support/processes.ts";
 import { type Random, seededRandom } from "./support/random.ts";
 
-/** One round takes about 6 s. */
+/** One round takes about 8 s. */
 const ROUNDS = process.env["LONG_TESTS"] === "1" ? 100 : 3;
 const AGENTS = 3;
 const EVENTS_EACH = 60;
@@ -26,7 +26,9 @@ const SHARED_ENTITIES = 2;
 const KILLS = 2;
 /** Answers that a server gives before it is killed, at most. */
 const MAX_ANSWERS = 60;
-/** An agent is killed at most this long after its process has started. */
+/** What an agent's process takes to start. */
+const START_MS = 150;
+/** It is killed at most this long after that. */
 const MAX_LIFE_MS = 900;
 
 let bundle: string;
@@ -101,8 +103,7 @@ async function live(
     const agent: AgentProcess = startAgent({ ...member, url, apiKey, burst: 1 + random.below(12) });
     running.add(agent);
     const death = life < KILLS ? new AbortController() : undefined;
-    // Half a second is what the process takes to start.
-    const killing = sleep(500 + random.below(MAX_LIFE_MS), undefined, { signal: death?.signal }).then(
+    const killing = sleep(START_MS + random.below(MAX_LIFE_MS), undefined, { signal: death?.signal }).then(
       () => death !== undefined && agent.child.kill("SIGKILL"),
       () => undefined,
     );

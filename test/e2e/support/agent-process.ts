@@ -2,7 +2,7 @@ import { writeSync } from "node:fs";
 import { liveOnce, type Settings } from "./agent-life.ts";
 
 /*
- * An agent to be killed: `node agent-process.ts SETTINGS DIES_AT`. SETTINGS are a {@link Settings} as JSON; before step number
+ * An agent to be killed, bundled: `node agent-process.mjs SETTINGS DIES_AT`. SETTINGS are a {@link Settings} as JSON; before step number
  * DIES_AT it kills itself, or never where that is 0. Prints `done` when all is settled. Ends when its input does, so that it never
  * outlives a test that was itself killed.
  */

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { buildSync } from "esbuild";
 import { type Agent, type AgentEvent, createAgent } from "../../../agent/src/index.ts";
 import { openSqliteStore } from "../../../agent/src/sqlite.ts";
 import { registerKey, type Server } from "../../../scripts/lib/client.ts";
@@ -9,7 +10,9 @@ import { generateSeed, signingKeyFromSeed, toHex } from "../../../src/ves/index.
 import type { Settings } from "./agent-life.ts";
 import { collectOutput, tempDir } from "./processes.ts";
 
-const PROGRAM = join(import.meta.dirname, "agent-process.ts");
+const SOURCE = join(import.meta.dirname, "agent-process.ts");
+/** Where {@link agentProgram} has put it. */
+let built: string | undefined;
 
 /** What an agent's process is started with, but for where the sequencer is. */
 export type Member = Omit<Settings, "url" | "apiKey" | "burst">;
@@ -22,6 +25,15 @@ export async function newMember(server: Server, stream: StreamRef, plan: readonl
   return { identity, seed: toHex(seed), path: join(tempDir(), "agent.db"), plan };
 }
 
+/** The agent's program as one file, which starts in a quarter of the time that its sources take. */
+function agentProgram(): string {
+  if (built !== undefined) return built;
+  const outfile = join(tempDir(), "agent-process.mjs");
+  buildSync({ entryPoints: [SOURCE], outfile, bundle: true, platform: "node", format: "esm", logLevel: "error" });
+  built = outfile;
+  return outfile;
+}
+
 /** An agent in a process of its own. */
 export interface AgentProcess {
   readonly child: ChildProcess;
@@ -31,7 +43,7 @@ export interface AgentProcess {
 
 /** @param diesAt the step before which it kills itself; 0: it does not */
 export function startAgent(settings: Settings, diesAt = 0): AgentProcess {
-  const args = ["--disable-warning=ExperimentalWarning", PROGRAM, JSON.stringify(settings), String(diesAt)];
+  const args = ["--disable-warning=ExperimentalWarning", agentProgram(), JSON.stringify(settings), String(diesAt)];
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] });
   const output = collectOutput(child);
   const ended = once(child, "close").then(() => {
