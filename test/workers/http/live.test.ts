@@ -44,8 +44,6 @@ async function open(...given: Parameters<typeof upgrade>): Promise<LiveClient> {
   return client;
 }
 
-const headUrl = (): string => url("/api/v1/ves/head", streamQuery(signer));
-
 async function codeOf(response: Response): Promise<readonly [status: number, code: string]> {
   return [response.status, (await response.json<{ code: string }>()).code];
 }
@@ -122,11 +120,11 @@ describe("the limits of requests", () => {
     if (first == null || second == null) throw new Error("there is no socket");
     const clients = [first, second].map((socket) => new LiveClient(socket));
     for (const socket of [first, second]) socket.accept();
-    const head = Number((await call<{ head_sequence: number }>("GET", headUrl())).body.head_sequence);
+    const { body } = await call<{ head_sequence: number }>("GET", url("/api/v1/ves/head", streamQuery(signer)));
     await push(signer, 1);
     await push(signer, 1);
     for (const client of clients) {
-      await client.until(() => client.sequence === head + 2);
+      await client.until(() => client.sequence === body.head_sequence + 2);
       client.socket.close();
     }
   });
