@@ -34,14 +34,13 @@ const PAGE_SIZE = 1_000;
 export async function pull(context: Context, signal: AbortSignal | undefined): Promise<PullReport> {
   let pulled = 0;
   let quarantined = 0;
-  const refreshed: Refreshed = new Set();
   let next: Promise<Page> | undefined = fetchPage(context, pulledSequence(context) + 1, signal);
   while (next !== undefined) {
     const page: Page = await next;
     // The sequencer makes the next page while this one is being checked.
     next = page.hasMore ? fetchPage(context, page.from + page.envelopes.length, signal) : undefined;
     next?.catch(() => undefined);
-    const rows = await checkPage(context, page, refreshed, signal);
+    const rows = await checkPage(context, page, signal);
     const stored = transaction(context, (tables) => storePage(tables, context.identity.agentId, rows, page.head));
     pulled += stored.length;
     quarantined += stored.filter(({ quarantine }) => quarantine !== null).length;
@@ -61,13 +60,9 @@ async function fetchPage(context: Context, from: number, signal: AbortSignal | u
   return { from, envelopes: events.map(({ envelope }) => envelope), head, hasMore: hasMore && events.length > 0 };
 }
 
-function checkPage(
-  context: Context,
-  { from, envelopes }: Page,
-  refreshed: Refreshed,
-  signal: AbortSignal | undefined,
-): Promise<PulledRow[]> {
+function checkPage(context: Context, { from, envelopes }: Page, signal: AbortSignal | undefined): Promise<PulledRow[]> {
   const leafOf = leafHasher(context.identity);
+  const refreshed: Refreshed = new Map();
   // All at once: signatures are verified on other threads where there are any.
   return Promise.all(
     envelopes.map((envelope, index) => checkEvent(context, envelope, from + index, leafOf, refreshed, signal)),

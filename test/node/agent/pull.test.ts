@@ -101,6 +101,20 @@ describe("pull", () => {
     expect(agent.quarantined().map((event) => event.reason)).toEqual(reason === undefined ? [] : [reason]);
   });
 
+  test("events under a key that is newer than the directory that was read verify, all of them", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    const writer = await newAgent();
+    await pushSome(writer, 1);
+    await reader.pull();
+    const key = await signingKeyFromSeed(generateSeed());
+    const identity = { ...writer.identity, keyId: 2 };
+    model.register(identity, key);
+    await pushSome(await newAgent({ identity, key }), 3);
+    expect(await reader.pull()).toMatchObject({ pulled: 3, quarantined: 0 });
+    expect(model.requests.filter((request) => request.endsWith("/signing-keys"))).toHaveLength(2);
+  });
+
   test("a key directory that the sequencer did not sign so is not believed", async () => {
     const { model, agent: newAgent } = await testStream();
     const { agent: reader } = await newAgent();
