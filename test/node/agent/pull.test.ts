@@ -137,6 +137,28 @@ describe("pull", () => {
     expect(reader.status().pulledSequence).toBe(0);
   });
 
+  test("what is wrong with a page does not cost those before it", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    await pushSome(await newAgent(), 1_100);
+    model.log.splice(1_050, 1);
+    await expect(reader.pull()).rejects.toMatchObject({ code: "LOG_GAP" });
+    expect(reader.status().pulledSequence).toBe(1_000);
+  });
+
+  test("two pages are on their way at most, and are stored in order", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    await pushSome(await newAgent(), 2_100);
+    const stored: number[] = [];
+    model.interfere = ({ path }) => {
+      if (path.startsWith("/api/v1/ves/events?")) stored.push(reader.status().pulledSequence);
+      return undefined;
+    };
+    expect(await reader.pull()).toMatchObject({ pulled: 2_100, quarantined: 0, sequence: 2_100 });
+    expect(stored).toEqual([0, 0, 1_000]);
+  });
+
   test.each([
     ["over other events", "merkle_root", /sealed over other events/],
     ["on another history", "prev_state_root", /does not follow/],
