@@ -11,10 +11,10 @@ import { loggedEvent } from "./answers.ts";
 import type { Context } from "./context.ts";
 import { AgentError } from "./errors.ts";
 import type { PulledRow } from "./store/store.ts";
-import { keyAt } from "./trust.ts";
+import { keyAt, type KeyDirectory } from "./trust.ts";
 
-/** Directories are read at most once for each of these while one page is checked. */
-export type Refreshed = Set<string>;
+/** Directories that were read again for a page, by agent: once for all of the page's events. */
+export type Refreshed = Map<string, Promise<KeyDirectory>>;
 
 /**
  * Checks one event of the log as if nobody had before: its stream, its content, its key and its signature. What does not
@@ -100,10 +100,11 @@ async function keyProblem(
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   let found = keyAt(await trust.directory(agentId, false, signal), keyId, sequencedAt);
-  if (found.problem !== undefined && !refreshed.has(agentId)) {
+  if (found.problem !== undefined) {
     // It may have been registered since the directory was read.
-    refreshed.add(agentId);
-    found = keyAt(await trust.directory(agentId, true, signal), keyId, sequencedAt);
+    const again = refreshed.get(agentId) ?? trust.directory(agentId, true, signal);
+    refreshed.set(agentId, again);
+    found = keyAt(await again, keyId, sequencedAt);
   }
   if (found.problem !== undefined || found.key === undefined) return found.problem ?? "Agent key not found";
   return (await signatureProblem(envelope, found.key.publicKey, signingHash))?.message;

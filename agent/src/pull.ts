@@ -24,27 +24,36 @@ type Page = Awaited<ReturnType<typeof fetchPage>>;
 /** The most that the sequencer gives at once. */
 const PAGE_SIZE = 1_000;
 
+/** A page on its way: asked for, and checked as soon as it is here. */
+interface Stage {
+  readonly page: Promise<Page>;
+  readonly rows: Promise<PulledRow[]>;
+}
+
 /**
  * Brings the agent's copy of the log up to the head. Each page is checked, and stored together with how far the log was pulled,
  * so what was checked once is never checked again, and a crash costs one page. Then the batches that were sealed since are
  * computed again from their events.
+ *
+ * Two pages are on their way at a time: while one is stored, the sequencer makes the next one or its signatures are verified, on
+ * other threads where there are any. What is wrong with a page is heard of when those before it are stored.
  *
  * @throws AgentError; what was stored by then stays
  */
 export async function pull(context: Context, signal: AbortSignal | undefined): Promise<PullReport> {
   let pulled = 0;
   let quarantined = 0;
-  const refreshed: Refreshed = new Set();
-  let next: Promise<Page> | undefined = fetchPage(context, pulledSequence(context) + 1, signal);
-  while (next !== undefined) {
-    const page: Page = await next;
-    // The sequencer makes the next page while this one is being checked.
-    next = page.hasMore ? fetchPage(context, page.from + page.envelopes.length, signal) : undefined;
-    next?.catch(() => undefined);
-    const rows = await checkPage(context, page, refreshed, signal);
+  let stage: Stage | undefined = begin(context, pulledSequence(context) + 1, signal);
+  while (stage !== undefined) {
+    const page: Page = await stage.page;
+    const next: Stage | undefined = page.hasMore
+      ? begin(context, page.from + page.envelopes.length, signal)
+      : undefined;
+    const rows = await stage.rows;
     const stored = transaction(context, (tables) => storePage(tables, context.identity.agentId, rows, page.head));
     pulled += stored.length;
     quarantined += stored.filter(({ quarantine }) => quarantine !== null).length;
+    stage = next;
   }
   const batches = await verifySealed(context, signal);
   return { pulled, quarantined, batches, sequence: pulledSequence(context) };
@@ -54,6 +63,14 @@ export function pulledSequence(context: Context): number {
   return transaction(context, (tables) => Number(tables.state(PULLED_SEQUENCE) ?? 0));
 }
 
+function begin(context: Context, from: number, signal: AbortSignal | undefined): Stage {
+  const page = fetchPage(context, from, signal);
+  const rows = page.then((fetched) => checkPage(context, fetched, signal));
+  // Heard of when its turn comes.
+  rows.catch(() => undefined);
+  return { page, rows };
+}
+
 async function fetchPage(context: Context, from: number, signal: AbortSignal | undefined) {
   const path = `/api/v1/ves/events?${streamQuery(context)}&from=${from}&limit=${PAGE_SIZE}`;
   const { events, head_sequence: head, has_more: hasMore } = await context.api.get(path, eventsAnswer, { signal });
@@ -61,13 +78,9 @@ async function fetchPage(context: Context, from: number, signal: AbortSignal | u
   return { from, envelopes: events.map(({ envelope }) => envelope), head, hasMore: hasMore && events.length > 0 };
 }
 
-function checkPage(
-  context: Context,
-  { from, envelopes }: Page,
-  refreshed: Refreshed,
-  signal: AbortSignal | undefined,
-): Promise<PulledRow[]> {
+function checkPage(context: Context, { from, envelopes }: Page, signal: AbortSignal | undefined): Promise<PulledRow[]> {
   const leafOf = leafHasher(context.identity);
+  const refreshed: Refreshed = new Map();
   // All at once: signatures are verified on other threads where there are any.
   return Promise.all(
     envelopes.map((envelope, index) => checkEvent(context, envelope, from + index, leafOf, refreshed, signal)),

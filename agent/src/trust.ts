@@ -39,7 +39,7 @@ export interface Trust {
   /** All that are believed. @throws AgentError SEQUENCER_KEY_CHANGED, or as the API does */
   sequencerKeys(signal?: AbortSignal): Promise<ReadonlyMap<number, Uint8Array>>;
   /**
-   * An agent's directory, at most so old as `isFresh` wants it.
+   * An agent's directory: some minutes old at most, or asked for after this call when `isFresh`.
    *
    * @throws AgentError INVALID_DIRECTORY, or as the API does
    */
@@ -128,9 +128,9 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
       return keys.get(version);
     },
     directory: async (agentId, isFresh, signal) => {
+      if (isFresh) return readDirectory(agentId, signal);
       const kept = directories.get(agentId) ?? storedDirectory(store, stream, agentId);
-      const maxAge = isFresh ? 0 : DIRECTORY_MAX_AGE_MS;
-      if (kept !== undefined && Date.now() - kept.readAt <= maxAge) {
+      if (kept !== undefined && Date.now() - kept.readAt <= DIRECTORY_MAX_AGE_MS) {
         directories.set(agentId, kept);
         return kept.directory;
       }

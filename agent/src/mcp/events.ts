@@ -46,7 +46,7 @@ const MAX_EVENTS_CHARACTERS = 131_072;
 export async function checkedRow(context: Context, raw: object, signal: AbortSignal): Promise<PulledRow> {
   const { sequence_number: number } = raw as { sequence_number?: unknown };
   if (typeof number !== "number") throw new AgentError("MALFORMED_ANSWER", "An event of the answer has no number");
-  const refreshed: Refreshed = new Set();
+  const refreshed: Refreshed = new Map();
   return checkEvent(context, raw, number, leafHasher(context.identity), refreshed, signal);
 }
 

@@ -74,8 +74,8 @@ function tablesOf(sql: SqlStore, { tenantId, storeId }: StreamRef): StreamTables
     },
     outbox: (query) => {
       const { where, bindings } = outboxCondition(query);
-      const statement = `SELECT * FROM outbox WHERE tenant_id = ? AND store_id = ?${where} ORDER BY id LIMIT ?`;
-      return exec(statement, ...bindings, query.limit ?? -1).map(outboxRow);
+      const statement = `SELECT * FROM outbox WHERE tenant_id = ? AND store_id = ?${where} ORDER BY id${limited(query)}`;
+      return exec(statement, ...bindings).map(outboxRow);
     },
     update: (id, change) => {
       const members = Object.entries(change) as [keyof OutboxChange, string | number | null][];
@@ -125,8 +125,8 @@ function tablesOf(sql: SqlStore, { tenantId, storeId }: StreamRef): StreamTables
     pulled: (query) => {
       const { where, bindings } = pulledCondition(query);
       const statement = `SELECT * FROM pulled_events WHERE tenant_id = ? AND store_id = ?${where}
-        ORDER BY sequence_number LIMIT ?`;
-      return exec(statement, ...bindings, query.limit ?? -1).map(pulledRow);
+        ORDER BY sequence_number${limited(query)}`;
+      return exec(statement, ...bindings).map(pulledRow);
     },
     leaves: (from, to) =>
       exec(
@@ -211,6 +211,11 @@ function entityConditions(entity: EntityRef | undefined): [string, Binding | und
     [" AND entity_type = ?", entity?.entityType],
     [" AND entity_id = ?", entity?.entityId],
   ];
+}
+
+/** Not a binding: SQLite prepares a statement anew whenever its limit is bound, which costs ten times what a lookup does. */
+function limited({ limit }: { readonly limit?: number }): string {
+  return limit === undefined ? "" : ` LIMIT ${limit}`;
 }
 
 function allOf(conditions: readonly [string, Binding | undefined][]): Condition {

@@ -101,6 +101,20 @@ describe("pull", () => {
     expect(agent.quarantined().map((event) => event.reason)).toEqual(reason === undefined ? [] : [reason]);
   });
 
+  test("events under a key that is newer than the directory that was read verify, all of them", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    const writer = await newAgent();
+    await pushSome(writer, 1);
+    await reader.pull();
+    const key = await signingKeyFromSeed(generateSeed());
+    const identity = { ...writer.identity, keyId: 2 };
+    model.register(identity, key);
+    await pushSome(await newAgent({ identity, key }), 3);
+    expect(await reader.pull()).toMatchObject({ pulled: 3, quarantined: 0 });
+    expect(model.requests.filter((request) => request.endsWith("/signing-keys"))).toHaveLength(2);
+  });
+
   test("a key directory that the sequencer did not sign so is not believed", async () => {
     const { model, agent: newAgent } = await testStream();
     const { agent: reader } = await newAgent();
@@ -121,6 +135,28 @@ describe("pull", () => {
     harm(model);
     await expect(reader.pull()).rejects.toMatchObject({ code: "LOG_GAP" });
     expect(reader.status().pulledSequence).toBe(0);
+  });
+
+  test("what is wrong with a page does not cost those before it", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    await pushSome(await newAgent(), 1_100);
+    model.log.splice(1_050, 1);
+    await expect(reader.pull()).rejects.toMatchObject({ code: "LOG_GAP" });
+    expect(reader.status().pulledSequence).toBe(1_000);
+  });
+
+  test("two pages are on their way at most, and are stored in order", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    await pushSome(await newAgent(), 2_100);
+    const stored: number[] = [];
+    model.interfere = ({ path }) => {
+      if (path.startsWith("/api/v1/ves/events?")) stored.push(reader.status().pulledSequence);
+      return undefined;
+    };
+    expect(await reader.pull()).toMatchObject({ pulled: 2_100, quarantined: 0, sequence: 2_100 });
+    expect(stored).toEqual([0, 0, 1_000]);
   });
 
   test.each([
