@@ -2,10 +2,10 @@ import { canonicalJson, type JsonObject, type JsonValue } from "../ves/index.ts"
 import { isWithin, lowerBound, upperBound } from "./bounds.ts";
 import { FORMATS } from "./formats.ts";
 import { ANNOTATIONS, ASSERTIONS, type TypeName, TYPES } from "./keywords.ts";
+import { Members } from "./members.ts";
 import { isMultipleOf } from "./multiple-of.ts";
-import { Pattern } from "./pattern.ts";
 import { isSame } from "./same-schema.ts";
-import { isObject, pointerTo, referenced, type Schema } from "./schema.ts";
+import { isObject, pointerTo, referenced, type Schema, schemaAt } from "./schema.ts";
 import { shown } from "./shown.ts";
 import type { SchemaProblem } from "./schema-problem.ts";
 import { compileSchema } from "./validator.ts";
@@ -271,39 +271,6 @@ export class Containment {
   }
 }
 
-/** What a schema says about the members of an object. */
-class Members {
-  readonly names: readonly string[];
-  /** In one order, so that two lists can be compared. */
-  readonly patterns: readonly string[];
-  readonly additional: Schema;
-  readonly #properties: JsonObject;
-  readonly #byPattern: JsonObject;
-  readonly #expressions: readonly Pattern[];
-
-  constructor(schema: JsonObject) {
-    const { properties, patternProperties } = schema;
-    this.#properties = isObject(properties) ? properties : {};
-    this.#byPattern = isObject(patternProperties) ? patternProperties : {};
-    this.names = Object.keys(this.#properties);
-    this.patterns = Object.keys(this.#byPattern).toSorted();
-    this.#expressions = this.patterns.map((pattern) => new Pattern(pattern));
-    this.additional = schemaAt(schema, "additionalProperties");
-  }
-
-  named(name: string): Schema | undefined {
-    return Object.hasOwn(this.#properties, name) ? (this.#properties[name] as Schema) : undefined;
-  }
-
-  byPattern(pattern: string): Schema {
-    return this.#byPattern[pattern] as Schema;
-  }
-
-  matches(name: string, spend: (steps: number) => void): boolean {
-    return this.#expressions.some((pattern) => pattern.test(name, spend));
-  }
-}
-
 /** Whether nothing at all is valid, as far as that can be seen at once. */
 function allowsNothing(schema: Schema): boolean {
   if (typeof schema === "boolean") return !schema;
@@ -335,8 +302,4 @@ function namesIn(list: JsonValue | undefined): string[] {
 
 function prefixOf(schema: JsonObject): Schema[] {
   return Array.isArray(schema["prefixItems"]) ? (schema["prefixItems"] as Schema[]) : [];
-}
-
-function schemaAt(schema: JsonObject, keyword: string): Schema {
-  return (schema[keyword] ?? true) as Schema;
 }
