@@ -203,6 +203,14 @@ export interface PayloadCounts {
   readonly reencrypted: number;
 }
 
+/** A payload that no configured key opens. It stays as it is. */
+export interface UnreadablePayload {
+  readonly sequenceNumber: number;
+  /** Of the key that it says it is under. */
+  readonly keyId: string;
+  readonly problem: PayloadProblem;
+}
+
 export type ReencryptResult =
   | {
       readonly kind: "piece";
@@ -213,11 +221,15 @@ export type ReencryptResult =
       readonly object: PayloadCounts;
       /** Null in a deployment without a mirror. */
       readonly database: PayloadCounts | null;
+      /** Of the object. */
+      readonly unreadable: {
+        readonly count: number;
+        /** The first of them. */
+        readonly first: readonly UnreadablePayload[];
+      };
     }
   /** Payloads are not encrypted here. */
   | { readonly kind: "no_key" }
-  /** Nothing of the piece was changed. */
-  | { readonly kind: "unreadable"; readonly sequenceNumber: number; readonly problem: PayloadProblem }
   /** Postgres failed, after the piece was done in the object. Repeating is safe. */
   | { readonly kind: "unreachable"; readonly reason: string };
 
