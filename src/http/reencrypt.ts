@@ -4,7 +4,7 @@ import { payloadProblemText } from "../at-rest/open-payload.ts";
 import { RequestError, unavailable } from "../errors.ts";
 import type { PayloadCounts, ReencryptResult, UnreadablePayload } from "../stream/messages.ts";
 import { uuidField } from "../ves/index.ts";
-import { recordBefore } from "./audit-context.ts";
+import { recordPieceBefore } from "./audit-context.ts";
 import { endpoint } from "./endpoint.ts";
 import { sequenceNumber } from "./schemas.ts";
 import { existingStream } from "./stream-reads.ts";
@@ -55,11 +55,11 @@ named. With \`dryRun\` nothing changes at all.`,
       }
       // Who only counts changes nothing.
       if (!request.isDryRun) {
-        await recordBefore(c, tenantId, {
+        await recordPieceBefore(c, tenantId, {
           action: "stream.reencryption_requested",
           resource: { type: "stream", id: storeId },
           storeId,
-          details: { from: request.from },
+          details: {},
         });
       }
       const result = await stream.reencrypt(request);

@@ -5,7 +5,7 @@ import type { RestoreRefusal } from "../stream/messages.ts";
 import { locationHint, streamStub } from "../stream/stream-client.ts";
 import { ensureStore } from "../tenant/agent-directory.ts";
 import { uuidField } from "../ves/index.ts";
-import { recordBefore } from "./audit-context.ts";
+import { recordPieceBefore } from "./audit-context.ts";
 import { endpoint } from "./endpoint.ts";
 
 /** Rebuilding streams whose objects were lost. */
@@ -27,7 +27,7 @@ there.`,
     errors: [404, 409],
     handle: async (c, { body: stream }) => {
       requireBootstrapAdmin(c.get("principal"));
-      await recordBefore(c, stream.tenantId, {
+      await recordPieceBefore(c, stream.tenantId, {
         action: "stream.restoration_requested",
         resource: { type: "stream", id: stream.storeId },
         storeId: stream.storeId,
