@@ -175,6 +175,18 @@ export type RestoreResult =
   | { readonly kind: "restoring" | "restored"; readonly restoredSequence: number; readonly totalSequence: number }
   | { readonly kind: "refused"; readonly refusal: RestoreRefusal };
 
+/** What there is to restore, and whether it can be. */
+export type RestorationOutlook =
+  | {
+      /** Only an empty stream is restored, and one whose restoration is not complete. */
+      readonly kind: "restorable" | "not_empty";
+      readonly head: number;
+      /** What Postgres holds. */
+      readonly totalSequence: number;
+      readonly batches: number;
+    }
+  | { readonly kind: "refused"; readonly refusal: RestoreRefusal };
+
 export type RestoreRefusal =
   | { readonly kind: "not_empty"; readonly head: number }
   /** Postgres holds no batch of the stream. */
