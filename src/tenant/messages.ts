@@ -62,7 +62,7 @@ export interface ApiKeyRecord {
   /** Null: all stores of the tenant. */
   readonly storeIds: readonly string[] | null;
   readonly permissions: Permissions;
-  /** Requests a minute; null: no limit of its own. */
+  /** Requests in RATE_LIMIT_WINDOW_SECONDS; null: no limit of its own. */
   readonly rateLimit: number | null;
   readonly createdAt: number;
   readonly expiresAt: number | null;
