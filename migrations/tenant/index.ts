@@ -8,4 +8,12 @@ import { apiKeyMirror } from "./0006_api_key_mirror.ts";
 import { sharedRateLimits } from "./0007_shared_rate_limits.ts";
 
 /** Schema of a TenantRegistry object, in order of application. */
-export const tenantMigrations: readonly Migration[] = [registry, mirror, rateLimits, schemas, audit, apiKeyMirror, sharedRateLimits];
+export const tenantMigrations: readonly Migration[] = [
+  registry,
+  mirror,
+  rateLimits,
+  schemas,
+  audit,
+  apiKeyMirror,
+  sharedRateLimits,
+];
