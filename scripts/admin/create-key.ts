@@ -26,7 +26,7 @@ Mints an API key and prints it, this once: only its hash is stored. It may read 
   --read-only        it may read only
   --admin            it may administrate the tenant
   --expires-at TIME  when it ends, such as 2027-01-31T00:00:00Z; never when not given
-  --rate-limit N     requests a minute; no limit of its own when not given
+  --rate-limit N     requests in RATE_LIMIT_WINDOW_SECONDS, which is 60 unless set; no limit of its own when not given
   --dry-run          say what would be minted, and change nothing
 `,
   options: {
@@ -72,7 +72,7 @@ Mints an API key and prints it, this once: only its hash is stored. It may read 
     const lines = [
       `Tenant ${tenantId}, agent ${agentId}`,
       `May ${permissions.replace("_", " and ")}, in ${storeIds === null ? "all stores" : storeIds.join(", ")}`,
-      `Ends ${expiresAt ?? "never"}; ${rateLimit === null ? "no rate limit of its own" : `${rateLimit} requests a minute`}`,
+      `Ends ${expiresAt ?? "never"}; ${rateLimit === null ? "no rate limit of its own" : `${rateLimit} requests in RATE_LIMIT_WINDOW_SECONDS`}`,
       `Its hash begins with ${keyHashPrefix}`,
       "",
       apiKey,

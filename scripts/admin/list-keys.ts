@@ -7,13 +7,14 @@ import { type ApiKeyList, apiKeysPath, type ListedApiKey } from "./api-key-list.
 import { serverCommand } from "./server-command.ts";
 import { requireUuid, uuidOf } from "./server-options.ts";
 
-const TITLES = ["AGENT", "HASH", "STATE", "MAY", "STORES", "A MINUTE", "ENDS"];
+const TITLES = ["AGENT", "HASH", "STATE", "MAY", "STORES", "LIMIT", "ENDS"];
 
 export const listKeys = serverCommand({
   summary: "lists API keys by their hashes",
   usage: `list-keys --tenant ID [options]
 
-Lists API keys with what each allows. The keys themselves are stored nowhere: their hashes name them.
+Lists API keys with what each allows. The keys themselves are stored nowhere: their hashes name them. LIMIT is how many
+requests a key may make in RATE_LIMIT_WINDOW_SECONDS, which is 60 unless set.
 
   --tenant ID        the tenant
   --agent ID         one agent's only; otherwise of all that the mirror has

@@ -1,20 +1,25 @@
 import { requireDatabaseUrl } from "../lib/database-url.ts";
-import { migratePostgres } from "../lib/postgres-migrations.ts";
+import { migratePostgres, pendingMigrations } from "../lib/postgres-migrations.ts";
 import { parseOptions } from "../lib/usage.ts";
 import type { Command } from "./command.ts";
 
-const HELP = `Usage: npm run admin -- migrate [--database-url URL] [--json]
+const HELP = `Usage: npm run admin -- migrate [options]
 
 Brings the mirror's PostgreSQL database to the schema of this version. Does nothing where it has it already.
 
+  --dry-run           list the steps that would be applied, and change nothing
   --database-url URL  the database; DATABASE_URL of the environment when not given
-  --json              answers {"applied": [names of the steps]}
+  --json              answers {"applied": [names of the steps]}, with --dry-run {"pending": [names of the steps]}
+  --help              print this
+
+Exit code 0: done, 1: the database cannot be used, and the message says why, 2: wrong usage.
 `;
 
 export const migrate: Command = { summary: "brings the mirror's database to the schema of this version", run };
 
 async function run(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
+    "dry-run": { type: "boolean" },
     "database-url": { type: "string" },
     json: { type: "boolean" },
     help: { type: "boolean", short: "h" },
@@ -24,9 +29,16 @@ async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   const url = requireDatabaseUrl(options["database-url"] ?? process.env["DATABASE_URL"]);
+  if (options["dry-run"] === true) {
+    const pending = await pendingMigrations(url);
+    process.stdout.write(options.json === true ? `${JSON.stringify({ pending })}\n` : text("Would apply", pending));
+    return 0;
+  }
   const { applied } = await migratePostgres(url);
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ applied })}\n`);
-  else if (applied.length === 0) process.stdout.write("The database is up to date.\n");
-  else process.stdout.write(`Applied ${applied.join(", ")}.\n`);
+  process.stdout.write(options.json === true ? `${JSON.stringify({ applied })}\n` : text("Applied", applied));
   return 0;
+}
+
+function text(what: string, steps: readonly string[]): string {
+  return steps.length === 0 ? "The database is up to date.\n" : `${what} ${steps.join(", ")}.\n`;
 }

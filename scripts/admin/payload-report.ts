@@ -1,4 +1,4 @@
-import { count } from "../lib/text.ts";
+import { count, counted } from "../lib/text.ts";
 import { type PayloadUse, type StorageUse } from "./payload-walk.ts";
 
 const KEY_WIDTH = 20;
@@ -20,8 +20,20 @@ export function keysText({ object, database }: PayloadUse): string {
   return `${[row(["key", "objects", "database", ""]), ...lines].join("\n")}\n`;
 }
 
+/** Which payloads no key opens; empty when there are none. */
+export function unreadableText({ unreadable }: PayloadUse): string {
+  if (unreadable.count === 0) return "";
+  const lines = unreadable.first.map(
+    ({ tenant_id: tenant, store_id: store, sequence_number: number, reason }) =>
+      `  Tenant ${tenant}, store ${store}, event ${number}: ${reason}\n`,
+  );
+  const more = unreadable.count - unreadable.first.length;
+  const rest = more === 0 ? "" : `  and ${count(more)} more\n`;
+  return `${counted(unreadable.count, "payload")} in objects cannot be opened, and stay as they are, in the database too:\n${lines.join("")}${rest}`;
+}
+
 /** The same for programs. */
-export function keysJson({ object, database }: PayloadUse) {
+export function keysJson({ streams, object, database, unreadable }: PayloadUse) {
   const of = ({ keys, reencrypted }: StorageUse) => ({ keys: Object.fromEntries(keys), reencrypted });
-  return { object: of(object), database: of(database) };
+  return { streams, object: of(object), database: of(database), unreadable };
 }

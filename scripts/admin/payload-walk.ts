@@ -26,7 +26,10 @@ export const WALK_OPTIONS = `  --url URL           the sequencer; SEQUENCER_URL
 
 export interface WalkOptions {
   readonly server: Server;
-  readonly streams: readonly StreamRef[];
+  /** Whether it is about all streams that the database knows, and not about a given one. */
+  readonly isAll: boolean;
+  /** The streams, as known at the moment. @throws SourceError */
+  readonly listStreams: () => Promise<readonly StreamRef[]>;
   readonly json: boolean;
 }
 
@@ -45,10 +48,29 @@ export interface StorageUse {
   reencrypted: number;
 }
 
+/** A payload in an object that no key opens which the sequencer has. */
+export interface UnreadablePayload {
+  readonly tenant_id: string;
+  readonly store_id: string;
+  readonly sequence_number: number;
+  readonly key_id: string;
+  /** A clause. */
+  readonly reason: string;
+}
+
 export interface PayloadUse {
+  readonly streams: number;
   readonly object: StorageUse;
   readonly database: StorageUse;
+  readonly unreadable: {
+    count: number;
+    /** The first of them. */
+    readonly first: UnreadablePayload[];
+  };
 }
+
+/** Unreadable payloads that are named. */
+const UNREADABLE_NAMED = 100;
 
 interface Counts {
   readonly by_key: Readonly<Record<string, number>>;
@@ -61,6 +83,8 @@ interface Piece {
   readonly head_sequence: number;
   readonly object: Counts;
   readonly database: Counts | null;
+  readonly unreadable_count: number;
+  readonly unreadable: readonly Pick<UnreadablePayload, "sequence_number" | "key_id" | "reason">[];
 }
 
 /** The sequencer will not do it. The message is its sentence. */
@@ -68,12 +92,12 @@ export class Refusal extends Error {
   override readonly name = "Refusal";
 }
 
-/** @returns null when help is asked for. @throws UsageError, SourceError */
-export async function readWalkOptions(
+/** @returns null when help is asked for. @throws UsageError */
+export function readWalkOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   more: Readonly<Record<string, { readonly type: "boolean" }>>,
-): Promise<(WalkOptions & { readonly flags: ReadonlySet<string> }) | null> {
+): (WalkOptions & { readonly flags: ReadonlySet<string> }) | null {
   const values = parseOptions(args, {
     ...SERVER_OPTIONS,
     "database-url": { type: "string" },
@@ -91,24 +115,32 @@ export async function readWalkOptions(
   if (stream === null && databaseUrl === null) {
     throw new UsageError("Only the database knows all streams: give --tenant and --store, or --database-url.");
   }
-  const streams = stream === null ? await withDatabase(databaseUrl ?? "", listStreams) : [stream];
+  const known = (): Promise<readonly StreamRef[]> =>
+    stream === null ? withDatabase(databaseUrl ?? "", listStreams) : Promise.resolve([stream]);
   const flags = new Set(Object.keys(more).filter((name) => values[name] === true));
-  return { server, streams, json: values["json"] === true, flags };
+  return { server, isAll: stream === null, listStreams: known, json: values["json"] === true, flags };
 }
 
 /** Goes through the streams. @throws Refusal, SourceError */
 export async function walkPayloads(
-  { server, streams }: WalkOptions,
+  { server, listStreams: known }: WalkOptions,
   { doing, isDryRun }: { readonly doing: string; readonly isDryRun: boolean },
   progress: Progress,
 ): Promise<PayloadUse> {
-  const use: PayloadUse = { object: newUse(), database: newUse() };
+  const streams = await known();
+  const use: PayloadUse = {
+    streams: streams.length,
+    object: newUse(),
+    database: newUse(),
+    unreadable: { count: 0, first: [] },
+  };
   for (const stream of streams) {
     for (let from: number | null = 1; from !== null;) {
       const piece: Piece = await askPiece(server, stream, from, isDryRun);
       if (from === 1) progress.startEvents(doing, piece.head_sequence);
       add(use.object, piece.object, piece.current_key);
       if (piece.database !== null) add(use.database, piece.database, piece.current_key);
+      addUnreadable(use, stream, piece);
       progress.advance((piece.next_sequence ?? piece.head_sequence + 1) - from);
       if (piece.next_sequence !== null && piece.next_sequence <= from) {
         throw new Refusal(`${nameOf(stream)} does not get on beyond event ${from}.`);
@@ -139,17 +171,36 @@ function add(use: StorageUse, { by_key: byKey, reencrypted }: Counts, currentKey
   use.reencrypted += reencrypted;
 }
 
+function addUnreadable({ unreadable }: PayloadUse, { tenantId, storeId }: StreamRef, piece: Piece): void {
+  unreadable.count += piece.unreadable_count;
+  const named = piece.unreadable.slice(0, UNREADABLE_NAMED - unreadable.first.length);
+  unreadable.first.push(...named.map((payload) => ({ tenant_id: tenantId, store_id: storeId, ...payload })));
+}
+
 async function askPiece(server: Server, stream: StreamRef, from: number, isDryRun: boolean): Promise<Piece> {
   const body = { tenant_id: stream.tenantId, store_id: stream.storeId, from, dry_run: isDryRun };
+  return asBootstrap(nameOf(stream), () => callPatiently(server, "POST", "/api/v1/admin/streams/reencrypt", body));
+}
+
+/** How many streams have sealed events that the database does not have; null when the sequencer cannot tell. @throws Refusal, SourceError */
+export async function readUnmirroredStreams(server: Server): Promise<number | null> {
+  const { components } = await asBootstrap("The sequencer", () =>
+    callPatiently<{ components: { lag: { streams_unmirrored?: number } } }>(server, "GET", "/health/detailed"),
+  );
+  return components.lag.streams_unmirrored ?? null;
+}
+
+/** @param about what a refusal is about */
+async function asBootstrap<Answer>(about: string, ask: () => Promise<Answer>): Promise<Answer> {
   try {
-    return await callPatiently<Piece>(server, "POST", "/api/v1/admin/streams/reencrypt", body);
+    return await ask();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401 || error.status === 403) {
       const sentence = `This takes the bootstrap administrator's API key: the sequencer answers ${error.message}.`;
       throw new SourceError(sentence, { cause: error });
     }
-    throw new Refusal(`${nameOf(stream)}: ${error.detail}.`, { cause: error });
+    throw new Refusal(`${about}: ${error.detail}.`, { cause: error });
   }
 }
 

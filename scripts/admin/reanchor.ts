@@ -9,7 +9,8 @@ const HELP = `Usage: npm run admin -- reanchor (--dry-run | --yes) [options]
 
 Forgets what is noted as anchored, so that the anchoring Worker anchors every batch again: after it was configured
 for another chain or another contract, which it refuses until this was done. Nothing is changed on any chain. What the
-configured contract holds already is not sent again. When it is interrupted, run it again: it continues.
+configured contract holds already is not sent again. When it is interrupted, run it again: it continues. It is for all
+streams of all tenants, straight in the database: no audit log has an entry of it.
 
   --dry-run           say what would be anchored again, and change nothing
   --yes               do it: every transaction costs gas

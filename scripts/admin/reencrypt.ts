@@ -2,17 +2,18 @@ import { SourceError } from "../fsck/log-source.ts";
 import { silentProgress, textProgress } from "../lib/progress.ts";
 import { counted } from "../lib/text.ts";
 import type { Command } from "./command.ts";
-import { keysJson } from "./payload-report.ts";
+import { keysJson, unreadableText } from "./payload-report.ts";
 import { oldPayloads, type PayloadUse, readWalkOptions, Refusal, WALK_OPTIONS, walkPayloads } from "./payload-walk.ts";
 
 const HELP = `Usage: npm run admin -- reencrypt [options]
 
 Encrypts payloads that are under another key than the current one, or under none, under the current one: in the streams'
-objects and in the database. What is under it already is left alone: when it is interrupted, run it again.
+objects and in the database. What is under it already is left alone: when it is interrupted, run it again. A payload that no
+key opens stays as it is and is named, the first 100 of them; all others are done.
 
   --dry-run           say what would be encrypted, and change nothing
 ${WALK_OPTIONS}
-Exit code 0: all payloads are under the current key (with --dry-run: the answer is complete), 1: some are not, or the
+Exit code 0: all payloads are under the current key (with --dry-run: all can be), 1: some are not (cannot be), or the
 sequencer refuses, and the message says why, 2: wrong usage, or something cannot be reached.
 `;
 
@@ -22,7 +23,7 @@ export const reencrypt: Command = { summary: "brings stored payloads under the c
 async function run(args: readonly string[]): Promise<number> {
   const progress = args.includes("--json") ? silentProgress : textProgress(process.stderr);
   try {
-    const options = await readWalkOptions(args, process.env, { "dry-run": { type: "boolean" } });
+    const options = readWalkOptions(args, process.env, { "dry-run": { type: "boolean" } });
     if (options === null) {
       process.stdout.write(HELP);
       return 0;
@@ -30,7 +31,7 @@ async function run(args: readonly string[]): Promise<number> {
     if (options.flags.has("dry-run")) {
       const use = await walkPayloads(options, { doing: "Look", isDryRun: true }, progress);
       process.stdout.write(options.json ? json(use, oldPayloads(use)) : dryRunText(use));
-      return 0;
+      return use.unreadable.count === 0 ? 0 : 1;
     }
     const use = await walkPayloads(options, { doing: "Reencrypt", isDryRun: false }, progress);
     // Workers that had the earlier keys a moment ago, and a mirror on its way, may have written behind its back.
@@ -49,15 +50,20 @@ type Left = ReturnType<typeof oldPayloads>;
 
 function dryRunText(use: PayloadUse): string {
   const { object, database } = oldPayloads(use);
-  return `${counted(object, "payload")} in objects and ${database} in the database would be encrypted under the current key.\n`;
+  const payloads = `${counted(object, "payload")} in objects and ${database} in the database`;
+  return use.unreadable.count === 0
+    ? `${payloads} would be encrypted under the current key.\n`
+    : `${payloads} are not under the current key.\n${unreadableText(use)}`;
 }
 
-function text({ object, database }: PayloadUse, left: Left): string {
+function text(use: PayloadUse, left: Left): string {
+  const { object, database, unreadable } = use;
   const done = `Encrypted ${counted(object.reencrypted, "payload")} in objects and ${database.reencrypted} in the database under the current key.\n`;
-  const rest = left.object + left.database;
-  return rest === 0
-    ? done
-    : `${done}${counted(rest, "payload")} more came to be under another one meanwhile: run it again.\n`;
+  // What cannot be opened is left in both storages.
+  const since = [left.object, left.database].reduce((sum, old) => sum + Math.max(0, old - unreadable.count), 0);
+  const rest =
+    since === 0 ? "" : `${counted(since, "payload")} more came to be under another one meanwhile: run it again.\n`;
+  return done + unreadableText(use) + rest;
 }
 
 function json(use: PayloadUse, left: Left): string {

@@ -14,6 +14,8 @@ const HELP = `Usage: npm run admin -- restore --tenant ID --store ID [options]
 Rebuilds a stream whose storage was lost from what the database holds of it. Until it is complete, the stream takes no
 writes. When it is interrupted, run it again: it continues.
 
+  --dry-run        say what the database holds of the stream, and whether it would be restored; change nothing. What the
+                   database holds is not verified
   --url URL        the sequencer; SEQUENCER_URL
   --api-key KEY    the bootstrap administrator's key; SEQUENCER_API_KEY, or
   --key-file FILE  the file that holds it
@@ -22,12 +24,14 @@ writes. When it is interrupted, run it again: it continues.
   --json           print one JSON document and nothing else
   --help           print this
 
-Exit code 0: restored, 1: refused, and the message says why, 2: wrong usage, or the sequencer cannot be reached.
+Exit code 0: restored (with --dry-run: it would be tried), 1: refused, and the message says why, 2: wrong usage, or the
+sequencer cannot be reached.
 `;
 
 interface RestoreOptions {
   readonly server: Server;
   readonly stream: StreamRef;
+  readonly isDryRun: boolean;
   readonly json: boolean;
 }
 
@@ -35,6 +39,13 @@ interface RestoreAnswer {
   readonly status: "restoring" | "restored";
   readonly restored_sequence: number;
   readonly total_sequence: number;
+}
+
+interface Outlook {
+  readonly status: "restorable" | "not_empty";
+  readonly restored_sequence: number;
+  readonly total_sequence: number;
+  readonly batches: number;
 }
 
 /** The sequencer will not restore this stream. The message is its sentence. */
@@ -52,6 +63,11 @@ async function run(args: readonly string[]): Promise<number> {
     if (options === null) {
       process.stdout.write(HELP);
       return 0;
+    }
+    if (options.isDryRun) {
+      const outlook = await readOutlook(options);
+      process.stdout.write(options.json ? outlookJson(options.stream, outlook) : outlookText(options.stream, outlook));
+      return outlook.status === "restorable" ? 0 : 1;
     }
     const events = await restoreAll(options, progress);
     const stateRoot = await readStateRoot(options);
@@ -76,6 +92,7 @@ function readOptions(
     ...SERVER_OPTIONS,
     tenant: { type: "string" },
     store: { type: "string" },
+    "dry-run": { type: "boolean" },
     json: { type: "boolean" },
     help: { type: "boolean", short: "h" },
   });
@@ -83,7 +100,7 @@ function readOptions(
   const server = requireServer(values, env);
   const stream = readStream(values.tenant, values.store);
   if (stream === null) throw new UsageError("Give --tenant and --store.");
-  return { server, stream, json: values.json ?? false };
+  return { server, stream, isDryRun: values["dry-run"] ?? false, json: values.json ?? false };
 }
 
 /**
@@ -103,6 +120,11 @@ async function restoreAll({ server, stream }: RestoreOptions, progress: Progress
     progress.advance(answer.restored_sequence - done);
     done = answer.restored_sequence;
   }
+}
+
+function readOutlook({ server, stream }: RestoreOptions): Promise<Outlook> {
+  const body = { tenant_id: stream.tenantId, store_id: stream.storeId, dry_run: true };
+  return ask(server, "POST", "/api/v1/admin/streams/restore", body);
 }
 
 async function readStateRoot({ server, stream }: RestoreOptions): Promise<string> {
@@ -141,4 +163,21 @@ function text({ tenantId, storeId }: StreamRef, events: number, stateRoot: strin
 function json({ tenantId, storeId }: StreamRef, events: number, stateRoot: string): string {
   const document = { status: "restored", tenant_id: tenantId, store_id: storeId, events, state_root: stateRoot };
   return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function outlookText({ tenantId, storeId }: StreamRef, outlook: Outlook): string {
+  const { status, restored_sequence: head, total_sequence: total, batches } = outlook;
+  const there = `The database holds ${counted(total, "event")} in ${counted(batches, "batch")} of tenant ${tenantId}, store ${storeId}.\n`;
+  if (status === "not_empty") {
+    return `${there}The stream holds events up to ${head}: only an empty one is restored.\n`;
+  }
+  return head === 0
+    ? `${there}The stream is empty, and would be restored.\n`
+    : `${there}The stream is restored up to event ${head}, and would be from there on.\n`;
+}
+
+function outlookJson({ tenantId, storeId }: StreamRef, outlook: Outlook): string {
+  const { status, restored_sequence: head, total_sequence: total, batches } = outlook;
+  const stream = { tenant_id: tenantId, store_id: storeId, head_sequence: head };
+  return `${JSON.stringify({ dry_run: true, status, ...stream, database: { events: total, batches } }, null, 2)}\n`;
 }

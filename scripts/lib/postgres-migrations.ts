@@ -20,25 +20,41 @@ const LOCK = 5_374_531;
  * @throws Error, as a sentence: the database cannot be used, or it has steps that are not among ours
  */
 export async function migratePostgres(url: string): Promise<{ readonly applied: readonly string[] }> {
+  return withDatabase(url, async (client) => {
+    // The tables have no schema in their names, and their triggers look for them in this one.
+    await client.query("SET search_path TO public");
+    // Of the session, and not of a transaction: the table of applied steps is made before drizzle begins its own.
+    await client.query("SELECT pg_advisory_lock($1)", [LOCK]);
+    const applied = await pendingSteps(client);
+    if (applied.length > 0) await applyAll(client);
+    return { applied };
+  });
+}
+
+/** The names of the steps that {@link migratePostgres} would apply. @throws Error as that does */
+export function pendingMigrations(url: string): Promise<readonly string[]> {
+  return withDatabase(url, pendingSteps);
+}
+
+async function withDatabase<Result>(url: string, work: (client: Client) => Promise<Result>): Promise<Result> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
   // A lost connection fails the query that waits for it, too; without a listener it would end the process.
   client.on("error", () => {});
   try {
     await client.connect();
-    // The tables have no schema in their names, and their triggers look for them in this one.
-    await client.query("SET search_path TO public");
-    // Of the session, and not of a transaction: the table of applied steps is made before drizzle begins its own.
-    await client.query("SELECT pg_advisory_lock($1)", [LOCK]);
-    const before = await appliedHashes(client);
-    const known = readMigrationFiles(FILES).map(({ hash }) => hash);
-    if (before.some((hash, index) => hash !== known[index])) throw new Error(UNKNOWN_STEPS);
-    if (before.length < known.length) await applyAll(client);
-    return { applied: stepNames().slice(before.length) };
+    return await work(client);
   } catch (error) {
     throw new Error(`The PostgreSQL database cannot be used: ${reasonOf(error)}`, { cause: error });
   } finally {
     await client.end();
   }
+}
+
+async function pendingSteps(client: Client): Promise<readonly string[]> {
+  const before = await appliedHashes(client);
+  const known = readMigrationFiles(FILES).map(({ hash }) => hash);
+  if (before.some((hash, index) => hash !== known[index])) throw new Error(UNKNOWN_STEPS);
+  return stepNames().slice(before.length);
 }
 
 async function applyAll(client: Client): Promise<void> {

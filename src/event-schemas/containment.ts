@@ -2,16 +2,18 @@ import { canonicalJson, type JsonObject, type JsonValue } from "../ves/index.ts"
 import { isWithin, lowerBound, upperBound } from "./bounds.ts";
 import { FORMATS } from "./formats.ts";
 import { ANNOTATIONS, ASSERTIONS, type TypeName, TYPES } from "./keywords.ts";
+import { Members } from "./members.ts";
 import { isMultipleOf } from "./multiple-of.ts";
-import { Pattern } from "./pattern.ts";
 import { isSame } from "./same-schema.ts";
-import { isObject, pointerTo, referenced, type Schema } from "./schema.ts";
+import { isObject, pointerTo, referenced, type Schema, schemaAt } from "./schema.ts";
 import { shown } from "./shown.ts";
 import type { SchemaProblem } from "./schema-problem.ts";
-import { compileSchema } from "./validator.ts";
+import { compileParts, type Outcome, type Trial } from "./validator.ts";
 
 /** Most comparisons of one question. */
 const MAX_COMPARISONS = 100_000;
+/** Steps of validating a listed value, or characters of it, that count as one comparison. */
+const STEPS_PER_COMPARISON = 100;
 /** Most problems that are told. */
 const MAX_TOLD = 20;
 
@@ -37,7 +39,8 @@ class TooManyComparisons extends Error {
 /**
  * Whether everything that is valid under one schema (the narrow one) is valid under another (the wide one). Each keyword of
  * the wide one must follow from the narrow one; what the narrow one says beyond that only makes it narrower. No answer
- * is wrong in saying yes; what is not recognised is a no.
+ * is wrong in saying yes; what is not recognised is a no. What a validation takes is not compared: a payload for which the
+ * work does not suffice is another matter.
  */
 export class Containment {
   readonly #wide: NamedSchema;
@@ -45,11 +48,15 @@ export class Containment {
   readonly #problems: SchemaProblem[] = [];
   /** Pairs that were compared, or are being: of a schema that refers to itself the comparison ends there. */
   readonly #compared = new Map<JsonObject, Set<Schema>>();
+  readonly #trialByWide: (part: Schema) => Trial;
+  readonly #trialByNarrow: (part: Schema) => Trial;
   #comparisons = 0;
 
   constructor(sides: { readonly wide: NamedSchema; readonly narrow: NamedSchema }) {
     this.#wide = sides.wide;
     this.#narrow = sides.narrow;
+    this.#trialByWide = compileParts(sides.wide.schema);
+    this.#trialByNarrow = compileParts(sides.narrow.schema);
   }
 
   /** Where the narrow one allows what the wide one does not, as a JSON pointer into the schemas, and what. */
@@ -58,7 +65,7 @@ export class Containment {
       this.#compare(this.#wide.schema, this.#narrow.schema, "");
     } catch (error) {
       if (!(error instanceof TooManyComparisons)) throw error;
-      this.#tell("", "the schemas are too large to be compared");
+      this.#tell("", "comparing the schemas takes too much work");
     }
     return this.#problems.slice(0, MAX_TOLD);
   }
@@ -127,19 +134,34 @@ export class Containment {
     }
   }
 
-  /** Of a list of values each can be asked about. */
+  /** Of a list of values each can be asked about. One that the narrow schema does not surely refuse may be allowed. */
   #compareValues(values: readonly JsonValue[], wide: JsonObject, narrow: JsonObject, path: string): void {
-    const isAllowed = compileSchema(this.#wide.schema, wide);
-    const isMeant = compileSchema(this.#narrow.schema, narrow);
+    const [byWide, byNarrow] = [this.#trialByWide(wide), this.#trialByNarrow(narrow)];
+    const place = pointerTo(path, narrow["enum"] === undefined ? "const" : "enum");
     for (const value of values) {
       const text = canonicalJson(value);
-      this.#spend(1 + text.length / 100);
-      if (isMeant(value, text.length).length > 0) continue;
-      const [problem] = isAllowed(value, text.length);
-      if (problem === undefined) continue;
-      const message = `${this.#narrow.name} allows the value ${shown(text)}, which ${this.#wide.name} does not: it ${problem.message}`;
-      this.#tell(pointerTo(path, narrow["enum"] === undefined ? "const" : "enum"), message);
+      const given = this.#ask(byNarrow, value, text);
+      if (given.problems.length > 0) continue;
+      const allowed = this.#ask(byWide, value, text);
+      if (allowed.problems.length > 0 || allowed.unfinished !== undefined) {
+        this.#tell(place, this.#sayOfValue(shown(text), given, allowed));
+      }
     }
+  }
+
+  #ask(trial: Trial, value: JsonValue, text: string): Outcome {
+    const outcome = trial(value, text.length);
+    this.#spend(1 + (text.length + outcome.steps) / STEPS_PER_COMPARISON);
+    return outcome;
+  }
+
+  #sayOfValue(value: string, given: Outcome, allowed: Outcome): string {
+    const [wide, narrow] = [this.#wide.name, this.#narrow.name];
+    const [problem] = allowed.problems;
+    const unknown = "it takes too much work to tell whether";
+    if (problem === undefined) return `${unknown} ${wide} allows the value ${value}, which ${narrow} does not rule out`;
+    if (given.unfinished !== undefined) return `${unknown} ${narrow} allows the value ${value}, which ${wide} does not`;
+    return `${narrow} allows the value ${value}, which ${wide} does not: it ${problem.message}`;
   }
 
   #compareReference(reference: string, narrow: JsonObject, path: string): void {
@@ -271,39 +293,6 @@ export class Containment {
   }
 }
 
-/** What a schema says about the members of an object. */
-class Members {
-  readonly names: readonly string[];
-  /** In one order, so that two lists can be compared. */
-  readonly patterns: readonly string[];
-  readonly additional: Schema;
-  readonly #properties: JsonObject;
-  readonly #byPattern: JsonObject;
-  readonly #expressions: readonly Pattern[];
-
-  constructor(schema: JsonObject) {
-    const { properties, patternProperties } = schema;
-    this.#properties = isObject(properties) ? properties : {};
-    this.#byPattern = isObject(patternProperties) ? patternProperties : {};
-    this.names = Object.keys(this.#properties);
-    this.patterns = Object.keys(this.#byPattern).toSorted();
-    this.#expressions = this.patterns.map((pattern) => new Pattern(pattern));
-    this.additional = schemaAt(schema, "additionalProperties");
-  }
-
-  named(name: string): Schema | undefined {
-    return Object.hasOwn(this.#properties, name) ? (this.#properties[name] as Schema) : undefined;
-  }
-
-  byPattern(pattern: string): Schema {
-    return this.#byPattern[pattern] as Schema;
-  }
-
-  matches(name: string, spend: (steps: number) => void): boolean {
-    return this.#expressions.some((pattern) => pattern.test(name, spend));
-  }
-}
-
 /** Whether nothing at all is valid, as far as that can be seen at once. */
 function allowsNothing(schema: Schema): boolean {
   if (typeof schema === "boolean") return !schema;
@@ -335,8 +324,4 @@ function namesIn(list: JsonValue | undefined): string[] {
 
 function prefixOf(schema: JsonObject): Schema[] {
   return Array.isArray(schema["prefixItems"]) ? (schema["prefixItems"] as Schema[]) : [];
-}
-
-function schemaAt(schema: JsonObject, keyword: string): Schema {
-  return (schema[keyword] ?? true) as Schema;
 }

@@ -26,19 +26,26 @@ export class Run {
   readonly problems: PayloadProblem[] = [];
   /** Steps from the whole payload to the value that is looked at. */
   readonly path: (string | number)[] = [];
-  #steps: number;
+  readonly #budget: number;
+  #steps = 0;
   #nested = 0;
   /** Above 0 while it is only asked whether a value is valid. */
   #silent = 0;
 
   constructor(characters: number) {
-    this.#steps = BASE_STEPS + STEPS_PER_CHARACTER * characters;
+    this.#budget = BASE_STEPS + STEPS_PER_CHARACTER * characters;
+  }
+
+  /** Steps that were taken. */
+  get steps(): number {
+    return this.#steps;
   }
 
   /** @throws TooMuchWork */
   readonly spend = (steps: number): void => {
-    this.#steps -= steps;
-    if (this.#steps < 0) throw new TooMuchWork("takes too much work to be validated: see the limits of schemas");
+    this.#steps += steps;
+    if (this.#steps > this.#budget)
+      throw new TooMuchWork("takes too much work to be validated: see the limits of schemas");
   };
 
   /** Notes a problem of the value that is looked at. */

@@ -1,4 +1,5 @@
 import { type JsonObject, type JsonValue, utf8 } from "../ves/index.ts";
+import { besideReference, type Dialect, dialectOf } from "./dialects.ts";
 import { ANNOTATIONS, ASSERTIONS, IN_PLACE, type KeywordForm, NOT_SERVED, TYPES } from "./keywords.ts";
 import { MAX_PATTERN_STATES, Pattern } from "./pattern.ts";
 import { PatternError } from "./pattern-syntax.ts";
@@ -8,13 +9,6 @@ import { isObject, isSchemaForm, MAX_SCHEMA_BYTES, pointerTo, referenced, type S
 export const MAX_SCHEMA_DEPTH = 32;
 /** Most states of all patterns together: they are what a small schema could take much memory with. */
 export const MAX_SCHEMA_STATES = 10 * MAX_PATTERN_STATES;
-
-/** All keywords that are taken mean the same in these. */
-const DIALECTS = new Set([
-  "https://json-schema.org/draft/2020-12/schema",
-  "https://json-schema.org/draft/2019-09/schema",
-  "http://json-schema.org/draft-07/schema",
-]);
 
 /** Why a schema cannot be registered: where in it, as a JSON pointer, and why, as what follows a subject. */
 export interface SchemaProblem {
@@ -39,7 +33,8 @@ export function isTooLarge(text: string): boolean {
 
 /**
  * The first thing for which a schema cannot be used, or undefined. Everything that is accepted here is obeyed: a keyword
- * that is known and not served is refused. One that JSON Schema does not know says something to people, as it has it.
+ * that is known and not served is refused, and one that the stated dialect does not have. One that JSON Schema does not
+ * know says something to people, as it has it.
  */
 export function schemaProblem(schema: Schema): SchemaProblem | undefined {
   try {
@@ -53,6 +48,7 @@ export function schemaProblem(schema: Schema): SchemaProblem | undefined {
 
 class SchemaCheck {
   readonly #root: Schema;
+  readonly #dialect: Dialect;
   /** Schemas that have been looked at, and where. What `$ref` leads to must be among them. */
   readonly #places = new Map<JsonObject, string>();
   readonly #references: { readonly path: string; readonly target: JsonObject }[] = [];
@@ -60,6 +56,9 @@ class SchemaCheck {
 
   constructor(root: Schema) {
     this.#root = root;
+    const dialect = dialectOf(isObject(root) ? root : {});
+    if (dialect === undefined) throw new Refusal("/$schema", "must be the dialect 2020-12, 2019-09 or draft-07");
+    this.#dialect = dialect;
   }
 
   run(): void {
@@ -78,6 +77,9 @@ class SchemaCheck {
       const place = pointerTo(path, keyword);
       const instead = NOT_SERVED.get(keyword);
       if (instead !== undefined) throw new Refusal(place, `is not served: ${instead}`);
+      if (this.#dialect.lacks.has(keyword)) {
+        throw new Refusal(place, `is ${keyword}, which ${this.#dialect.name} does not have: state the dialect 2020-12`);
+      }
       const form = ASSERTIONS.get(keyword) ?? ANNOTATIONS.get(keyword);
       if (form !== undefined) this.#checkValue(form, value, place, depth);
     }
@@ -85,16 +87,15 @@ class SchemaCheck {
   }
 
   #checkDialect(schema: JsonObject, path: string): void {
-    const { $schema: dialect, $id: id, $ref: reference } = schema;
-    if (path !== "" && id !== undefined) throw new Refusal(pointerTo(path, "$id"), "is served at the top only");
-    if (typeof dialect !== "string") return;
-    const place = pointerTo(path, "$schema");
-    if (path !== "") throw new Refusal(place, "is served at the top only");
-    const name = dialect.replace(/#$/, "");
-    if (!DIALECTS.has(name)) throw new Refusal(place, "must be the dialect 2020-12, 2019-09 or draft-07");
-    if (name.includes("draft-07") && reference !== undefined && Object.keys(schema).length > 2) {
-      throw new Refusal(pointerTo(path, "$ref"), "hides what stands beside it in draft-07: use the dialect 2020-12");
+    for (const keyword of ["$id", "$schema"]) {
+      if (path !== "" && schema[keyword] !== undefined) {
+        throw new Refusal(pointerTo(path, keyword), "is served at the top only");
+      }
     }
+    const hidden = this.#dialect.refersAlone ? besideReference(schema) : undefined;
+    if (hidden === undefined) return;
+    const message = `hides the ${hidden} beside it in ${this.#dialect.name}: state the dialect 2020-12`;
+    throw new Refusal(pointerTo(path, "$ref"), message);
   }
 
   #checkValue(form: KeywordForm, value: JsonValue, path: string, depth: number): void {

@@ -14,6 +14,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The schema under a keyword; where it is not said, anything is allowed. */
+export function schemaAt(schema: JsonObject, keyword: string): Schema {
+  return (schema[keyword] ?? true) as Schema;
+}
+
 /** A JSON pointer (RFC 6901) with one more step. */
 export function pointerTo(pointer: string, ...steps: readonly (string | number)[]): string {
   return steps.reduce<string>(

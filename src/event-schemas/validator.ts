@@ -14,14 +14,34 @@ export type Compile = (schema: JsonValue | undefined) => Check;
 /** What is wrong with a payload: nothing when it is valid. `characters` is its length as canonical JSON. */
 export type Validator = (payload: JsonValue, characters: number) => readonly PayloadProblem[];
 
+/** What came of one validation. */
+export interface Outcome {
+  /** What is wrong with the value, however the validation ended. */
+  readonly problems: readonly PayloadProblem[];
+  /** Why it was not finished, when it was not: whether the value is valid is then known only if there are problems. */
+  readonly unfinished: string | undefined;
+  /** The work that it took. */
+  readonly steps: number;
+}
+
+/** Validates a value, and tells what is wrong with it from what was not found out. `characters` as of a validator. */
+export type Trial = (value: JsonValue, characters: number) => Outcome;
+
 /**
  * Compiles a schema that {@link schemaProblem} finds nothing wrong with. Every validation has a bound for its work, which
  * a library's would not have: an array of distinct items or a schema that refers to itself twice can keep one busy for
  * hours, and a Worker cannot interrupt it.
- *
- * @param part of the schema, when not the whole of it is meant
  */
-export function compileSchema(root: Schema, part: Schema = root): Validator {
+export function compileSchema(schema: Schema): Validator {
+  const trial = compileParts(schema)(schema);
+  return (payload, characters) => {
+    const { problems, unfinished } = trial(payload, characters);
+    return unfinished === undefined ? problems : [{ path: "", message: unfinished }];
+  };
+}
+
+/** Compiles parts of a schema as they are asked for, whatever they have in common once. */
+export function compileParts(root: Schema): (part: Schema) => Trial {
   const compiled = new Map<JsonObject, Check>();
 
   function compile(schema: JsonValue | undefined): Check {
@@ -53,17 +73,24 @@ export function compileSchema(root: Schema, part: Schema = root): Validator {
     return check;
   }
 
-  const check = compile(part);
-  return (payload, characters) => {
-    const run = new Run(characters);
-    try {
-      check(payload, run);
-      return run.problems;
-    } catch (error) {
-      if (error instanceof TooMuchWork) return [{ path: "", message: error.message }];
-      throw error;
-    }
+  return (part) => {
+    const check = compile(part);
+    return (value, characters) => {
+      const run = new Run(characters);
+      const unfinished = whyUnfinished(() => check(value, run));
+      return { problems: run.problems, unfinished, steps: run.steps };
+    };
   };
+}
+
+function whyUnfinished(validate: () => void): string | undefined {
+  try {
+    validate();
+    return undefined;
+  } catch (error) {
+    if (error instanceof TooMuchWork) return error.message;
+    throw error;
+  }
 }
 
 function combiningChecks(schema: JsonObject, compile: Compile, root: Schema): Check[] {

@@ -33,8 +33,17 @@ function credentialName({ kind, credentialId, tokenId }: Principal): string | nu
  * @throws RequestError SERVICE_UNAVAILABLE when it cannot be entered: then it must not be done
  */
 export async function recordBefore(c: AppContext, tenantId: string, act: AuditAct): Promise<void> {
+  await entered(tenantId, act, () => registryStub(c.env, tenantId).recordAct(act, auditContext(c)));
+}
+
+/** As {@link recordBefore}, for each piece of what is done in many: the entry covers those that follow within the hour. */
+export async function recordPieceBefore(c: AppContext, tenantId: string, act: AuditAct): Promise<void> {
+  await entered(tenantId, act, () => registryStub(c.env, tenantId).recordHourly(act, auditContext(c)));
+}
+
+async function entered(tenantId: string, act: AuditAct, enter: () => Promise<void>): Promise<void> {
   try {
-    await registryStub(c.env, tenantId).recordAct(act, auditContext(c));
+    await enter();
   } catch (error) {
     log.error("entering an act in the audit log failed", {
       action: act.action,

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { requireBootstrapAdmin } from "../access/principal.ts";
 import { payloadProblemText } from "../at-rest/open-payload.ts";
-import { RequestError, unavailable, unreadable } from "../errors.ts";
-import type { PayloadCounts, ReencryptResult } from "../stream/messages.ts";
+import { RequestError, unavailable } from "../errors.ts";
+import type { PayloadCounts, ReencryptResult, UnreadablePayload } from "../stream/messages.ts";
 import { uuidField } from "../ves/index.ts";
-import { recordBefore } from "./audit-context.ts";
+import { recordPieceBefore } from "./audit-context.ts";
 import { endpoint } from "./endpoint.ts";
+import { sequenceNumber } from "./schemas.ts";
 import { existingStream } from "./stream-reads.ts";
 
 const counts = z.object({
@@ -22,7 +23,8 @@ export const reencryptEndpoints = [
     summary: "Encrypt payloads under the current key, or count them by key",
     description: `For the bootstrap administrator. One call does a piece of a stream, in its object and in Postgres: repeat it
 with \`from\` set to \`next_sequence\` until that is null. What is under the current key already is left alone, so repeating is
-safe. Nothing of an event but the encryption of its payload changes. With \`dryRun\` nothing changes at all.`,
+safe. Nothing of an event but the encryption of its payload changes. A payload that no configured key opens stays as it is, and is
+named. With \`dryRun\` nothing changes at all.`,
     body: z.object({
       tenantId: uuidField,
       storeId: uuidField,
@@ -35,6 +37,10 @@ safe. Nothing of an event but the encryption of its payload changes. With \`dryR
       head_sequence: z.int(),
       object: counts,
       database: counts.nullable().describe("Null in a deployment without a mirror"),
+      unreadable_count: z.int().describe("Payloads in the object that no configured key opens"),
+      unreadable: z
+        .array(z.object({ sequence_number: sequenceNumber, key_id: z.string(), reason: z.string() }))
+        .describe("The first of them"),
     }),
     errors: [404],
     handle: async (c, { body: { tenantId, storeId, from, dryRun } }) => {
@@ -49,11 +55,11 @@ safe. Nothing of an event but the encryption of its payload changes. With \`dryR
       }
       // Who only counts changes nothing.
       if (!request.isDryRun) {
-        await recordBefore(c, tenantId, {
+        await recordPieceBefore(c, tenantId, {
           action: "stream.reencryption_requested",
           resource: { type: "stream", id: storeId },
           storeId,
-          details: { from: request.from },
+          details: {},
         });
       }
       const result = await stream.reencrypt(request);
@@ -64,6 +70,8 @@ safe. Nothing of an event but the encryption of its payload changes. With \`dryR
         head_sequence: result.head,
         object: countsJson(result.object),
         database: result.database && countsJson(result.database),
+        unreadable_count: result.unreadable.count,
+        unreadable: result.unreadable.first.map(unreadableJson),
       };
     },
   }),
@@ -74,10 +82,11 @@ function errorOf(result: Exclude<ReencryptResult, { kind: "piece" }>): RequestEr
     const message = "PAYLOAD_ENCRYPTION_MODE is disabled: there is no key to encrypt under";
     return new RequestError("INVARIANT_VIOLATION", message);
   }
-  if (result.kind === "unreachable") return unavailable(`${result.reason}: repeat the request`);
-  const { sequenceNumber, problem } = result;
-  const why = payloadProblemText(problem);
-  return unreadable(`Event ${sequenceNumber} cannot be encrypted under another key: ${why}`, sequenceNumber);
+  return unavailable(`${result.reason}: repeat the request`);
+}
+
+function unreadableJson({ sequenceNumber: number, keyId, problem }: UnreadablePayload) {
+  return { sequence_number: number, key_id: keyId, reason: payloadProblemText(problem) };
 }
 
 function countsJson({ byKey, reencrypted }: PayloadCounts): z.output<typeof counts> {

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { requireBootstrapAdmin } from "../access/principal.ts";
 import { RequestError, unavailable, unreadable } from "../errors.ts";
-import type { RestoreRefusal } from "../stream/messages.ts";
+import type { RestorationOutlook, RestoreRefusal } from "../stream/messages.ts";
 import { locationHint, streamStub } from "../stream/stream-client.ts";
 import { ensureStore } from "../tenant/agent-directory.ts";
 import { uuidField } from "../ves/index.ts";
-import { recordBefore } from "./audit-context.ts";
+import { recordPieceBefore } from "./audit-context.ts";
 import { endpoint } from "./endpoint.ts";
 
 /** Rebuilding streams whose objects were lost. */
@@ -17,24 +17,31 @@ export const restoreEndpoints = [
     summary: "Rebuild an empty stream from Postgres",
     description: `For the bootstrap administrator. One call does a piece of the work: repeat it until it answers
 \`restored\`. Every batch is verified before anything of it is taken over, and the stream takes no writes until all of it is
-there.`,
-    body: z.object({ tenantId: uuidField, storeId: uuidField }),
+there. With \`dryRun\` nothing changes, and nothing is verified: it answers \`restorable\`, or \`not_empty\`.`,
+    body: z.object({
+      tenantId: uuidField,
+      storeId: uuidField,
+      dryRun: z.boolean().nullish().describe("Only look"),
+    }),
     response: z.object({
-      status: z.enum(["restoring", "restored"]),
-      restored_sequence: z.int().describe("Events up to here are back"),
+      status: z.enum(["restoring", "restored", "restorable", "not_empty"]),
+      restored_sequence: z.int().describe("Events up to here are back; with `dryRun`, are in the stream's object"),
       total_sequence: z.int().describe("Events up to here are in Postgres"),
+      batches: z.int().optional().describe("With `dryRun`: batches in Postgres"),
     }),
     errors: [404, 409],
-    handle: async (c, { body: stream }) => {
+    handle: async (c, { body: { dryRun, ...stream } }) => {
       requireBootstrapAdmin(c.get("principal"));
-      await recordBefore(c, stream.tenantId, {
+      const near = locationHint(c.req.raw.cf as IncomingRequestCfProperties | undefined);
+      const stub = streamStub(c.env, stream, near);
+      if (dryRun === true) return outlookJson(await stub.restorationOutlook());
+      await recordPieceBefore(c, stream.tenantId, {
         action: "stream.restoration_requested",
         resource: { type: "stream", id: stream.storeId },
         storeId: stream.storeId,
         details: {},
       });
-      const near = locationHint(c.req.raw.cf as IncomingRequestCfProperties | undefined);
-      const result = await streamStub(c.env, stream, near).restore();
+      const result = await stub.restore();
       const isThere = result.kind !== "refused" || result.refusal.kind === "not_empty";
       if (isThere) await ensureStore(c.env, stream.tenantId, stream.storeId);
       if (result.kind === "refused") throw errorOf(result.refusal);
@@ -46,6 +53,12 @@ there.`,
     },
   }),
 ];
+
+function outlookJson(outlook: RestorationOutlook) {
+  if (outlook.kind === "refused") throw errorOf(outlook.refusal);
+  const { kind, head, totalSequence, batches } = outlook;
+  return { status: kind, restored_sequence: head, total_sequence: totalSequence, batches };
+}
 
 function errorOf(refusal: RestoreRefusal): RequestError {
   switch (refusal.kind) {

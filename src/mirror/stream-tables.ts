@@ -92,6 +92,14 @@ export async function readTip(connection: Connection, { tenantId, storeId }: Str
   return tipOf(rows[0]);
 }
 
+export async function countBatches(connection: Connection, { tenantId, storeId }: StreamRef): Promise<number> {
+  const { rows } = await connection.query<{ batches: string }>(
+    "SELECT count(*) AS batches FROM ves_commitments WHERE tenant_id = $1 AND store_id = $2",
+    [tenantId, storeId],
+  );
+  return Number(rows[0]?.batches);
+}
+
 export interface WriteResult {
   /** The tip that was found. */
   readonly tip: MirrorTip;

@@ -175,6 +175,18 @@ export type RestoreResult =
   | { readonly kind: "restoring" | "restored"; readonly restoredSequence: number; readonly totalSequence: number }
   | { readonly kind: "refused"; readonly refusal: RestoreRefusal };
 
+/** What there is to restore, and whether it can be. */
+export type RestorationOutlook =
+  | {
+      /** Only an empty stream is restored, and one whose restoration is not complete. */
+      readonly kind: "restorable" | "not_empty";
+      readonly head: number;
+      /** What Postgres holds. */
+      readonly totalSequence: number;
+      readonly batches: number;
+    }
+  | { readonly kind: "refused"; readonly refusal: RestoreRefusal };
+
 export type RestoreRefusal =
   | { readonly kind: "not_empty"; readonly head: number }
   /** Postgres holds no batch of the stream. */
@@ -203,6 +215,14 @@ export interface PayloadCounts {
   readonly reencrypted: number;
 }
 
+/** A payload that no configured key opens. It stays as it is. */
+export interface UnreadablePayload {
+  readonly sequenceNumber: number;
+  /** Of the key that it says it is under. */
+  readonly keyId: string;
+  readonly problem: PayloadProblem;
+}
+
 export type ReencryptResult =
   | {
       readonly kind: "piece";
@@ -213,11 +233,15 @@ export type ReencryptResult =
       readonly object: PayloadCounts;
       /** Null in a deployment without a mirror. */
       readonly database: PayloadCounts | null;
+      /** Of the object. */
+      readonly unreadable: {
+        readonly count: number;
+        /** The first of them. */
+        readonly first: readonly UnreadablePayload[];
+      };
     }
   /** Payloads are not encrypted here. */
   | { readonly kind: "no_key" }
-  /** Nothing of the piece was changed. */
-  | { readonly kind: "unreadable"; readonly sequenceNumber: number; readonly problem: PayloadProblem }
   /** Postgres failed, after the piece was done in the object. Repeating is safe. */
   | { readonly kind: "unreachable"; readonly reason: string };
 

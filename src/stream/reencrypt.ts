@@ -2,19 +2,23 @@ import { openPayload } from "../at-rest/open-payload.ts";
 import { encryptPayload, keyIdOf, payloadPrefix } from "../at-rest/payload-cipher.ts";
 import type { PayloadKey } from "../at-rest/payload-key.ts";
 import type { PayloadKeyring } from "../at-rest/payload-keyrings.ts";
+import type { StoredPayload } from "../at-rest/stored-payload.ts";
 import { countPayloadKeys, replacePayloads } from "../mirror/payload-keys.ts";
 import type { Connection } from "../mirror/postgres.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import { integer, type SqlRow, type SqlStore } from "../storage/sql-store.ts";
 import { EVENT_COLUMNS, eventFromRow, storedPayload } from "./event-row.ts";
 import { headOf } from "./head.ts";
-import type { PayloadCounts, ReencryptRequest, ReencryptResult, StoredEvent } from "./messages.ts";
+import type { PayloadCounts, ReencryptRequest, ReencryptResult, StoredEvent, UnreadablePayload } from "./messages.ts";
 import { payloadRows } from "./mirror-rows.ts";
 import { withinPageBytes } from "./read.ts";
 import type { StreamRef } from "../stream-ref.ts";
 
 /** Events of one piece, beside the bytes of a page: about 40 ms of object time when all of them are encrypted anew. */
 const EVENTS_AT_ONCE = 1_000;
+
+/** Payloads of one piece that are named when no key opens them; the others are counted. */
+const UNREADABLE_NAMED = 100;
 
 /** What stands for the key of a payload that is stored as text. */
 export const NO_KEY = "none";
@@ -33,7 +37,8 @@ export interface Reencryption {
  * object's very bytes. Counts what it has found under which key. What is under the current key already is left alone, so a
  * piece may be done any number of times, and one that was cut off is continued by doing it again.
  *
- * Nothing but payloads changes, and only from what opens; their contents, and so every hash, stay what they were.
+ * Nothing but payloads changes, and only from what opens; their contents, and so every hash, stay what they were. What does
+ * not open stays as it is, is told, and holds nothing else up.
  *
  * @throws when Postgres fails
  */
@@ -46,12 +51,11 @@ export async function reencryptPiece(
   const piece = pieceFrom(store, from);
   const rows = readRows(store, from, piece.end);
   const object = { byKey: countKeys(rows), reencrypted: 0 };
+  const { opened, unreadable } = await openDue(rows, stream, keyring);
   if (key !== null) {
     const replacements: Replacement[] = [];
-    for (const event of rows.filter(({ payload }) => keyNameOf(payload) !== key.id).map(asEvent(stream))) {
-      const payload = await reencrypted(event, stream, keyring, key);
-      if (!(payload instanceof Uint8Array)) return payload;
-      replacements.push({ event, payload });
+    for (const { event, text } of opened) {
+      replacements.push({ event, payload: await encryptPayload(key, stream, event.envelope, text) });
     }
     object.reencrypted = replaceRows(store, replacements);
   }
@@ -68,6 +72,7 @@ export async function reencryptPiece(
     head: piece.head,
     object,
     database,
+    unreadable: { count: unreadable.length, first: unreadable.slice(0, UNREADABLE_NAMED) },
   };
 }
 
@@ -100,22 +105,17 @@ function readRows(store: SqlStore, from: number, end: number): SqlRow[] {
   );
 }
 
-function asEvent(stream: StreamRef): (row: SqlRow) => StoredEvent {
-  return (row) => eventFromRow(row, stream);
-}
-
 function countKeys(rows: readonly SqlRow[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const row of rows) {
-    const name = keyNameOf(row["payload"]);
+    const name = keyNameOf(storedPayload(row));
     counts[name] = (counts[name] ?? 0) + 1;
   }
   return counts;
 }
 
-function keyNameOf(payload: SqlRow[string] | undefined): string {
-  const stored = storedPayload({ payload: payload ?? null });
-  return typeof stored === "string" ? NO_KEY : (keyIdOf(stored) ?? NO_KEY);
+function keyNameOf(payload: StoredPayload): string {
+  return typeof payload === "string" ? NO_KEY : (keyIdOf(payload) ?? NO_KEY);
 }
 
 interface Replacement {
@@ -123,16 +123,21 @@ interface Replacement {
   readonly payload: Uint8Array;
 }
 
-/** The payload under another key, or why it cannot be. */
-async function reencrypted(
-  { envelope, payload, sequenceNumber }: StoredEvent,
-  stream: StreamRef,
-  keyring: PayloadKeyring,
-  key: PayloadKey,
-): Promise<Uint8Array | Extract<ReencryptResult, { kind: "unreadable" }>> {
-  const opened = await openPayload({ ...keyring, readsText: true }, stream, envelope, payload);
-  if (opened.kind !== "opened") return { kind: "unreadable", sequenceNumber, problem: opened };
-  return encryptPayload(key, stream, envelope, opened.text);
+/** Opens the payloads that are not under the current key. */
+async function openDue(rows: readonly SqlRow[], stream: StreamRef, keyring: PayloadKeyring) {
+  const opened: { readonly event: StoredEvent; readonly text: string }[] = [];
+  const unreadable: UnreadablePayload[] = [];
+  const currentName = keyring.current?.id ?? NO_KEY;
+  for (const row of rows.filter((candidate) => keyNameOf(storedPayload(candidate)) !== currentName)) {
+    const event = eventFromRow(row, stream);
+    const result = await openPayload({ ...keyring, readsText: true }, stream, event.envelope, event.payload);
+    if (result.kind === "opened") opened.push({ event, text: result.text });
+    else {
+      const { sequenceNumber, payload } = event;
+      unreadable.push({ sequenceNumber, keyId: keyNameOf(payload), problem: result });
+    }
+  }
+  return { opened, unreadable };
 }
 
 /** Replaces payloads that are still what they were when they were read. @returns how many */

@@ -2,7 +2,7 @@ import type { PayloadKeyring } from "../at-rest/payload-keyrings.ts";
 import { readAnchorNotes } from "../mirror/anchor-rows.ts";
 import { type MirroredEvent, readMirroredBatch, readMirroredEvents } from "../mirror/mirrored-batches.ts";
 import type { Connection } from "../mirror/postgres.ts";
-import { noteFrozen, noteThawed, readTip } from "../mirror/stream-tables.ts";
+import { countBatches, type MirrorTip, noteFrozen, noteThawed, readTip } from "../mirror/stream-tables.ts";
 import { isEmptyStore } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
 import { equalBytes } from "../ves/index.ts";
@@ -11,7 +11,7 @@ import { noteAnchors } from "./anchors.ts";
 import { appendStamped } from "./append.ts";
 import { insertBatch } from "./batch-row.ts";
 import { latestBatch } from "./batches.ts";
-import type { Batch, RestoreRefusal, RestoreResult } from "./messages.ts";
+import type { Batch, RestorationOutlook, RestoreRefusal, RestoreResult } from "./messages.ts";
 import { readMirrorState, updateMirrorState } from "./mirror-state.ts";
 import { readHead } from "./read.ts";
 import { buildBatch } from "./seal.ts";
@@ -38,14 +38,12 @@ export async function restoreStep(
   keyring: PayloadKeyring,
 ): Promise<RestoreResult> {
   const tip = await readTip(connection, stream);
-  if (tip.sequenceEnd === 0) return refused({ kind: "not_mirrored" });
-  if (tip.alteredAt !== null) {
-    return unverified(`rows were changed in Postgres by hand, the first at number ${tip.alteredAt}`);
-  }
+  const refusal = refusalOf(tip);
+  if (refusal !== null) return refused(refusal);
   const until = Date.now() + STEP_MS;
   do {
     const head = readHead(store);
-    if (head > 0 && !readMirrorState(store).isRestoring) return refused({ kind: "not_empty", head });
+    if (!isRestorable(store, head)) return refused({ kind: "not_empty", head });
     if (head === tip.sequenceEnd) {
       if (await restoreAnchors(store, stream, connection)) return finish(store, stream, connection, head);
       continue;
@@ -65,7 +63,33 @@ export async function restoreStep(
   return { kind: "restoring", restoredSequence: readHead(store), totalSequence: tip.sequenceEnd };
 }
 
-function refused(refusal: RestoreRefusal): RestoreResult {
+/** What {@link restoreStep} would begin with. Changes nothing, and verifies nothing of what Postgres holds. */
+export async function restorationOutlook(
+  store: SqlStore,
+  stream: StreamRef,
+  connection: Connection,
+): Promise<RestorationOutlook> {
+  const tip = await readTip(connection, stream);
+  const batches = await countBatches(connection, stream);
+  const head = readHead(store);
+  const found = { head, totalSequence: tip.sequenceEnd, batches };
+  if (!isRestorable(store, head)) return { kind: "not_empty", ...found };
+  const refusal = refusalOf(tip);
+  return refusal === null ? { kind: "restorable", ...found } : refused(refusal);
+}
+
+function isRestorable(store: SqlStore, head: number): boolean {
+  return head === 0 || readMirrorState(store).isRestoring;
+}
+
+/** Why nothing is taken from there; null when it is. */
+function refusalOf({ sequenceEnd, alteredAt }: MirrorTip): RestoreRefusal | null {
+  if (sequenceEnd === 0) return { kind: "not_mirrored" };
+  if (alteredAt === null) return null;
+  return { kind: "unverified", reason: `rows were changed in Postgres by hand, the first at number ${alteredAt}` };
+}
+
+function refused(refusal: RestoreRefusal): { readonly kind: "refused"; readonly refusal: RestoreRefusal } {
   return { kind: "refused", refusal };
 }
 

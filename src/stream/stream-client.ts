@@ -17,6 +17,7 @@ type Method =
   | "noteAnchors"
   | "compareWithChain"
   | "restore"
+  | "restorationOutlook"
   | "reencrypt"
   | "cursor"
   | "advanceCursor"

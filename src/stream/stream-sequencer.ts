@@ -41,6 +41,8 @@ import type {
   ProofResult,
   ReencryptRequest,
   ReencryptResult,
+  RestorationOutlook,
+  RestoreRefusal,
   RestoreResult,
   StoredBatch,
   StoredEvent,
@@ -50,7 +52,7 @@ import { readMirrorState } from "./mirror-state.ts";
 import { readEntityHistory, readEvent, readEvents, readHead } from "./read.ts";
 import { reencryptPiece } from "./reencrypt.ts";
 import { type Lease, RegistryLease } from "./registry-lease.ts";
-import { restoreStep } from "./restore.ts";
+import { restorationOutlook, restoreStep } from "./restore.ts";
 import { commitRange, readSealedRange } from "./seal.ts";
 import { parseStreamObjectName, type StreamRef } from "../stream-ref.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -238,18 +240,29 @@ export class StreamSequencer extends DurableObject<Env> {
 
   /** Does a piece of the work of rebuilding this stream from Postgres; repeated until it is restored. */
   async restore(): Promise<RestoreResult> {
-    if (this.#hyperdrive === null) return { kind: "refused", refusal: { kind: "no_mirror" } };
     const keyring = this.#payloadKeyring();
     try {
-      return await withPostgres(this.#hyperdrive, (connection) =>
-        restoreStep(this.#store, this.#stream, connection, keyring),
-      );
-    } catch (error) {
-      log.error("restoring from Postgres failed", { ...this.#names, error: String(error) });
-      return { kind: "refused", refusal: { kind: "unreachable" } };
+      return await this.#fromMirror((connection) => restoreStep(this.#store, this.#stream, connection, keyring));
     } finally {
       this.#upkeep.schedule();
       this.#live.wake();
+    }
+  }
+
+  /** What {@link restore} would begin with. */
+  async restorationOutlook(): Promise<RestorationOutlook> {
+    return this.#fromMirror((connection) => restorationOutlook(this.#store, this.#stream, connection));
+  }
+
+  async #fromMirror<Result>(
+    work: (connection: Connection) => Promise<Result>,
+  ): Promise<Result | { readonly kind: "refused"; readonly refusal: RestoreRefusal }> {
+    if (this.#hyperdrive === null) return { kind: "refused", refusal: { kind: "no_mirror" } };
+    try {
+      return await withPostgres(this.#hyperdrive, work);
+    } catch (error) {
+      log.error("restoring from Postgres failed", { ...this.#names, error: String(error) });
+      return { kind: "refused", refusal: { kind: "unreachable" } };
     }
   }
 

@@ -71,6 +71,7 @@ describe("API keys", () => {
 
     const listed = await run("list-keys", ...agent());
     expect(listed.out).toMatch(new RegExp(`^${signer.agentId}  ${hash}  active  read +1 +100 +2100-01-01`, "m"));
+    expect(listed.out).toMatch(/^AGENT +HASH +STATE +MAY +STORES +LIMIT +ENDS/);
     expect(listed.out).not.toContain(minted.api_key);
     expect((await run("revoke-key", ...agent(), "--hash", hash, "--dry-run")).out).toBe(
       `API key ${hash}, read, would be revoked.\n`,

@@ -102,7 +102,30 @@ describe("a stream whose storage was lost", () => {
     const before = await readAll(mirrored.server, signer, EVENTS);
     const repeatedBefore = await repeatAll(mirrored.server, mirrored);
 
+    const held =
+      `The database holds ${EVENTS} events in ${BATCHES} batches of tenant ${signer.tenantId}, ` +
+      `store ${signer.storeId}.\n`;
+    expect(await restore(mirrored.server, signer, "--dry-run")).toEqual({
+      code: 1,
+      err: "",
+      out: `${held}The stream holds events up to ${EVENTS}: only an empty one is restored.\n`,
+    });
+
     const server = await lose(mirrored);
+    expect(await restore(server, signer, "--dry-run")).toEqual({
+      code: 0,
+      err: "",
+      out: `${held}The stream is empty, and would be restored.\n`,
+    });
+    const looked = await restore(server, signer, "--dry-run", "--json");
+    expect(JSON.parse(looked.out)).toEqual({
+      dry_run: true,
+      status: "restorable",
+      tenant_id: signer.tenantId,
+      store_id: signer.storeId,
+      head_sequence: 0,
+      database: { events: EVENTS, batches: BATCHES },
+    });
     expect(await readHead(server, signer)).toMatchObject({ head_sequence: 0 });
     await expect(pushMixed(server, signer, 1)).rejects.toMatchObject({
       status: 503,
@@ -181,6 +204,7 @@ describe("a stream whose storage was lost", () => {
     expect(traced.err).toMatch(
       /^The stream was not restored: .*changed in Postgres by hand, the first at number 130\.\n$/,
     );
+    expect(await restore(server, signer, "--dry-run")).toEqual(traced);
     expect(await readHead(server, signer)).toMatchObject({ head_sequence: 0 });
 
     // Whoever can change rows can remove the traces as well; the hashes remain.
@@ -195,6 +219,10 @@ describe("a stream whose storage was lost", () => {
 
     await server.kill();
     server = await start(mirrored.dataDirectory);
+    // Rows of the database are looked at, and not what they hold.
+    expect((await restore(server, signer, "--dry-run")).out).toMatch(
+      /\nThe stream is restored up to event 120, and would be from there on\.\n$/,
+    );
     await expect(pushMixed(server, signer, 1)).rejects.toMatchObject({ code: "STREAM_FROZEN" });
 
     await database.query(`

@@ -300,11 +300,60 @@ test("forward is backward with the versions changed over; full is both", () => {
   expect(compare(order, closed, "forward")).toEqual([]);
 });
 
-test("what is too large to be compared is not called compatible", () => {
-  const many = (maxLength: number): Schema => ({
-    anyOf: Array.from({ length: 60_000 }, () => ({ maxLength })),
+describe("a listed value whose validation takes too much work", () => {
+  const text = "a".repeat(900);
+  /** Matches the text, and takes more steps for it than a payload of that length has. */
+  const heavy = { pattern: "^(a?){400}a*$", minLength: 1 };
+  const member = (schema: Schema): Schema => ({ properties: { x: schema } });
+
+  test("is one that the old version may allow, and does in a longer payload", () => {
+    const [latest, next] = [member({ enum: [text], ...heavy }), member({ enum: ["z"] })];
+    const payload = { pad: "p".repeat(300_000), x: text };
+    expect([isValid(latest, payload), isValid(next, payload)]).toEqual([true, false]);
+    expect(compare(latest, next, "backward")).toEqual([
+      {
+        path: "/properties/x/enum",
+        message: `it takes too much work to tell whether version 1 allows the value "${"a".repeat(99)}…, which the new version does not`,
+      },
+    ]);
   });
-  expect(compare(many(1), many(1), "backward")).toEqual([
-    { path: "", message: "the schemas are too large to be compared" },
-  ]);
+
+  test("is one that the new version may not allow", () => {
+    expect(compare(member({ enum: [text] }), member(heavy), "backward")).toEqual([
+      {
+        path: "/properties/x/enum",
+        message: `it takes too much work to tell whether the new version allows the value "${"a".repeat(99)}…, which version 1 does not rule out`,
+      },
+    ]);
+  });
+
+  test("counts for nothing where the old version rules it out, or the new one allows it", () => {
+    const ruledOut = { enum: [text], maxLength: 1, ...heavy };
+    expect(compare(member(ruledOut), member({ enum: ["z"] }), "backward")).toEqual([]);
+    expect(compare(member({ enum: [text], ...heavy }), member({ type: "string" }), "backward")).toEqual([]);
+  });
+});
+
+describe("what takes too much work to be compared is not called compatible", () => {
+  const problem = { path: "", message: "comparing the schemas takes too much work" };
+
+  test("as schemas", () => {
+    const many = (maxLength: number): Schema => ({
+      anyOf: Array.from({ length: 60_000 }, () => ({ maxLength })),
+    });
+    expect(compare(many(1), many(1), "backward")).toEqual([problem]);
+  });
+
+  test("as listed values, each of which is soon validated", () => {
+    const listed: Schema = { enum: Array.from({ length: 10_000 }, (_, n) => n) };
+    const doubling = Object.fromEntries(
+      Array.from({ length: 10 }, (_, n) => [
+        `d${n}`,
+        { allOf: [{ $ref: `#/$defs/d${n + 1}` }, { $ref: `#/$defs/d${n + 1}` }] },
+      ]),
+    );
+    const next = { $ref: "#/$defs/d0", $defs: { ...doubling, d10: true } };
+    expect(isValid(next, 1)).toBe(true);
+    expect(compare(listed, next, "backward")).toEqual([problem]);
+  });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { MAX_SCHEMA_BYTES, type Schema } from "../../src/event-schemas/schema.ts";
 import { isTooLarge, schemaProblem } from "../../src/event-schemas/schema-problem.ts";
-import { canonicalJson } from "../../src/ves/index.ts";
+import { canonicalJson, type JsonValue } from "../../src/ves/index.ts";
 
 const DRAFT_2020 = "https://json-schema.org/draft/2020-12/schema";
+const DRAFT_2019 = "https://json-schema.org/draft/2019-09/schema";
 const DRAFT_07 = "http://json-schema.org/draft-07/schema#";
 
 function nested(levels: number): Schema {
@@ -17,6 +18,22 @@ describe("a schema that can be used", () => {
     ["nothing said", {}],
     ["the dialect", { $schema: DRAFT_2020, $id: "https://shop.example/order", type: "object" }],
     ["another dialect", { $schema: DRAFT_07, type: ["string", "null"], definitions: { a: true } }],
+    [
+      "what 2019-09 has",
+      { $schema: DRAFT_2019, $defs: { a: true }, properties: { a: { $ref: "#/$defs/a", dependentRequired: {} } } },
+    ],
+    [
+      "words beside a reference in draft-07",
+      {
+        $schema: DRAFT_07,
+        definitions: { a: true },
+        items: { $ref: "#/definitions/a", title: "a", description: "b", $comment: "c", default: 1, "x-owner": "shop" },
+      },
+    ],
+    [
+      "names of members that are keywords elsewhere",
+      { $schema: DRAFT_07, properties: { $ref: { maxLength: 3 }, maxLength: true, prefixItems: true } },
+    ],
     ["keywords that nobody knows", { "x-owner": "shop", nullable: true, discriminator: { $ref: 5 } }],
     ["a reference to itself within the value", { properties: { next: { $ref: "#" } } }],
     [
@@ -82,7 +99,16 @@ describe("a schema that cannot be used is refused with the place and the reason"
     [
       { $schema: DRAFT_07, $ref: "#/definitions/a", definitions: { a: true } },
       "/$ref",
-      "hides what stands beside it in draft-07: use the dialect 2020-12",
+      "hides the definitions beside it in draft-07: state the dialect 2020-12",
+    ],
+    [
+      {
+        $schema: DRAFT_07,
+        definitions: { a: { type: "string" } },
+        properties: { b: { allOf: [{ $ref: "#/definitions/a", maxLength: 3 }] } },
+      },
+      "/properties/b/allOf/0/$ref",
+      "hides the maxLength beside it in draft-07: state the dialect 2020-12",
     ],
     [{ items: nested(32) }, "/items".repeat(32), "is nested deeper than 32 schemas"],
     [
@@ -92,6 +118,31 @@ describe("a schema that cannot be used is refused with the place and the reason"
     ],
   ])("%j", (schema, path, message) => {
     expect(schemaProblem(schema)).toEqual({ path, message });
+  });
+});
+
+describe("a keyword that the stated dialect does not have is refused, wherever it stands", () => {
+  const NEWER: readonly (readonly [string, JsonValue])[] = [
+    ["$defs", {}],
+    ["dependentRequired", {}],
+    ["dependentSchemas", {}],
+    ["minContains", 1],
+    ["maxContains", 1],
+    ["deprecated", true],
+    ["contentSchema", true],
+    ["prefixItems", [true]],
+  ];
+
+  test.each(NEWER)("%s", (keyword, value) => {
+    const inner = { [keyword]: value };
+    const message = (dialect: string) => `is ${keyword}, which ${dialect} does not have: state the dialect 2020-12`;
+    const path = `/items/${keyword}`;
+    expect(schemaProblem({ items: inner })).toBeUndefined();
+    expect(schemaProblem({ $schema: DRAFT_2020, items: inner })).toBeUndefined();
+    expect(schemaProblem({ items: inner, $schema: DRAFT_07 })).toEqual({ path, message: message("draft-07") });
+    expect(schemaProblem({ items: inner, $schema: DRAFT_2019 })).toEqual(
+      keyword === "prefixItems" ? { path, message: message("2019-09") } : undefined,
+    );
   });
 });
 

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
-import { migratePostgres } from "../../scripts/lib/postgres-migrations.ts";
+import { migratePostgres, pendingMigrations } from "../../scripts/lib/postgres-migrations.ts";
 import { upsertRegistryRows } from "../../src/mirror/registry-tables.ts";
+import { runAdmin } from "../support/run-admin.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "..", "migrations", "postgres");
 const STEPS = readdirSync(FOLDER)
@@ -59,6 +60,26 @@ describe("migratePostgres", () => {
     expect(first).toContain("ves_events.created_at text NO");
     expect(await migratePostgres(url)).toEqual({ applied: [] });
     expect(await schema(client)).toBe(first);
+  });
+
+  test("lists the steps that it would apply, and changes nothing", async () => {
+    const relations = "SELECT oid FROM pg_class ORDER BY oid";
+    const before = await client.query(relations);
+    expect(await pendingMigrations(url)).toEqual(STEPS);
+    expect(runAdmin("migrate", "--dry-run", "--database-url", url)).toEqual({
+      code: 0,
+      out: `Would apply ${STEPS.join(", ")}.\n`,
+      error: "",
+    });
+    expect(runAdmin("migrate", "--dry-run", "--json", "--database-url", url).out).toBe(
+      `${JSON.stringify({ pending: STEPS })}\n`,
+    );
+    expect((await client.query(relations)).rows).toEqual(before.rows);
+    await migratePostgres(url);
+    expect(await pendingMigrations(url)).toEqual([]);
+    expect(runAdmin("migrate", "--dry-run", "--database-url", url).out).toBe("The database is up to date.\n");
+    await client.query("INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('of a newer version', 1)");
+    await expect(pendingMigrations(url)).rejects.toThrow(/it has migrations that are not among those of this version/);
   });
 
   test("five at once take turns: one of them applies everything", async () => {

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { unstable_readConfig } from "wrangler";
+import { newVariables } from "../../scripts/lib/dev-vars.ts";
 import { nameWarnings } from "../../scripts/lib/variable-names.ts";
 import { VARIABLES } from "../../scripts/lib/variables.ts";
 import { readConfig } from "../../src/config.ts";
@@ -52,6 +54,12 @@ describe("the list of variables", () => {
     expect(FAMILIAR.filter((name) => READ.includes(name) === UNREAD.includes(name))).toEqual([]);
     expect(UNREAD.filter((name) => !FAMILIAR.includes(name))).toEqual([]);
     expect(new Set(UNREAD).size).toBe(UNREAD.length);
+  });
+
+  test("wrangler.toml requires the secrets that the default configuration needs, and wrangler dev reads those of npm start", () => {
+    const { secrets } = unstable_readConfig({ config: join(import.meta.dirname, "..", "..", "wrangler.toml") });
+    expect(secrets?.required).toEqual(expect.arrayContaining(Object.keys(KEYS)));
+    expect(secrets?.required?.toSorted()).toEqual(Object.keys(newVariables()).toSorted());
   });
 
   test("no program reads one of another, and each has a form and a meaning", () => {

@@ -1,4 +1,4 @@
-import { exports } from "cloudflare:workers";
+import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { toBase64Url } from "../../../src/ves/index.ts";
 import {
@@ -151,13 +151,31 @@ describe("every route that is not public", () => {
       );
     const existing = await scoped(signer, textOf(stored, "event_id"));
     const missing = await scoped(unknown, crypto.randomUUID());
+    const asked: string[] = [];
+    const watched = (name: "STREAMS" | "TENANTS") =>
+      new Proxy(env[name], {
+        get: (namespace, member: keyof DurableObjectNamespace) => {
+          if (member === "idFromName" || member === "getByName") asked.push(name);
+          const value: unknown = namespace[member];
+          return typeof value === "function" ? value.bind(namespace) : value;
+        },
+      });
+    const ask = ({ method, path, body, settings }: Route): Promise<Reply> => {
+      // The credential itself is looked up once, and remembered by the isolate.
+      asked.length = 0;
+      const watching = { ...settings, STREAMS: watched("STREAMS"), TENANTS: watched("TENANTS") };
+      return call(method, path, { key: admin, body, settings: watching });
+    };
+    await call("GET", url("/api/v1/ves/head", streamQuery(signer)), { key: admin, settings: {} });
     for (const [index, route] of existing.entries()) {
       const other = missing[index];
       if (other === undefined) throw new Error("the same routes");
-      const reply = await call(route.method, route.path, { key: admin, body: route.body, settings: route.settings });
+      const reply = await ask(route);
       expectError(reply, "INSUFFICIENT_PERMISSIONS", "Tenant access denied");
-      const given = { key: admin, body: other.body, settings: other.settings };
-      expect(said(await call(other.method, other.path, given))).toBe(said(reply));
+      // Nor does the time that it takes tell them apart: no object is asked in either case.
+      expect(asked).toEqual([]);
+      expect(said(await ask(other))).toBe(said(reply));
+      expect(asked).toEqual([]);
     }
     await expectLog(signer, [stored]);
     await expectNothingStored(unknown);

@@ -271,6 +271,8 @@ function untilMirrored(batchId: string): Promise<void> {
   }, 5_000);
 }
 
+const WITHIN_THE_HOUR = { covers_until: expect.stringMatching(/T\d\d:00:00\.000\+00:00$/) as string };
+
 const streams: readonly AuditedRoute[] = [
   {
     route: "POST /api/v1/ves/commitments/anchor",
@@ -308,7 +310,7 @@ const streams: readonly AuditedRoute[] = [
       const stub = env.STREAMS.getByName(streamObjectName({ tenantId, storeId }));
       await runInDurableObject(stub, (_, state) => state.storage.deleteAll());
       await evictDurableObject(stub);
-      const made = entry("stream.restoration_requested", ["stream", storeId], {}, storeId);
+      const made = entry("stream.restoration_requested", ["stream", storeId], WITHIN_THE_HOUR, storeId);
       return { path: "/api/v1/admin/streams/restore", body: { tenantId, storeId }, entry: made };
     },
   },
@@ -318,7 +320,7 @@ const streams: readonly AuditedRoute[] = [
     request: async ({ tenantId }) => {
       const { signer } = await newLog(1, tenantId);
       const { storeId } = signer;
-      const made = entry("stream.reencryption_requested", ["stream", storeId], { from: 1 }, storeId);
+      const made = entry("stream.reencryption_requested", ["stream", storeId], WITHIN_THE_HOUR, storeId);
       return { path: "/api/v1/admin/streams/reencrypt", body: streamQuery(signer), entry: made };
     },
   },

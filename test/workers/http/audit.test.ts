@@ -18,6 +18,7 @@ interface Credential {
 }
 
 const FROM = { "cf-connecting-ip": "2001:DB8:0:0::7", "user-agent": "auditor/1.0" };
+const HOUR_MS = 3_600_000;
 
 let signer: Signer;
 let credentials: Readonly<Record<"api_key" | "jwt" | "bootstrap" | "public", Credential>>;
@@ -164,7 +165,7 @@ describe("what is done to streams", () => {
     const get = (id: DurableObjectId): unknown =>
       new Proxy(env.TENANTS.get(id), {
         get: (stub, name) =>
-          name === "recordAct"
+          name === "recordAct" || name === "recordHourly"
             ? () => Promise.reject(new Error("the registry is away"))
             : (Reflect.get(stub, name) as unknown),
       });
@@ -192,6 +193,53 @@ describe("what is done to streams", () => {
       expect((await auditLog(agent.tenantId)).some(({ action }) => action === entry.action)).toBe(false);
     },
   );
+});
+
+describe("what is done to a stream in pieces", () => {
+  it("is recorded once in an hour for whoever does it, from wherever he does it", async () => {
+    const agent = await newAgent();
+    const { tenantId, storeId } = agent;
+    await accept(agent, await event(agent));
+    const piece = (from: number, more: Readonly<Record<string, string>> = {}) =>
+      call("POST", "/api/v1/admin/streams/reencrypt", {
+        body: { tenantId, storeId, from },
+        key: null,
+        headers: { ...FROM, authorization: `ApiKey ${ADMIN}`, ...more },
+      });
+    const entries = async () =>
+      (await auditLog(tenantId)).filter(({ action }) => action === "stream.reencryption_requested");
+    vi.useFakeTimers({ toFake: ["Date"], now: Math.ceil(Date.now() / HOUR_MS) * HOUR_MS + 60_000 });
+    try {
+      for (const from of [1, 2, 1]) expect((await piece(from)).status).toBe(200);
+      expect(await entries()).toHaveLength(1);
+      for (const other of [{ "user-agent": "other/1.0" }, { "cf-connecting-ip": "2001:db8::8" }]) {
+        for (const from of [1, 2]) expect((await piece(from, other)).status).toBe(200);
+      }
+      const [first, ...others] = await entries();
+      expect(others.map(({ address, user_agent: by }) => [address, by])).toEqual([
+        [first?.address, "other/1.0"],
+        ["2001:db8::8", first?.user_agent],
+      ]);
+      vi.setSystemTime(Date.now() + HOUR_MS);
+      for (const from of [1, 2]) expect((await piece(from)).status).toBe(200);
+      const until = (await entries()).map(({ details }) => Date.parse(String(details["covers_until"])));
+      const [start = 0] = until;
+      expect(until.map((time) => time - start)).toEqual([0, 0, 0, HOUR_MS]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("is recorded for each stream and each act", async () => {
+    const { tenantId } = await newAgent();
+    const stores = [crypto.randomUUID(), crypto.randomUUID()];
+    for (let round = 0; round < 2; round++) {
+      for (const storeId of stores)
+        await call("POST", "/api/v1/admin/streams/restore", { body: { tenantId, storeId } });
+    }
+    const restorations = (await auditLog(tenantId)).filter(({ action }) => action === "stream.restoration_requested");
+    expect(restorations.map(({ store_id: storeId }) => storeId)).toEqual(stores);
+  });
 });
 
 describe("GET /api/v1/audit", () => {

@@ -106,7 +106,42 @@ describe("payloads at rest", () => {
     expectError(await call("GET", path), "PAYLOAD_UNREADABLE", /event 1/);
   });
 
-  it("reencrypt refuses what it cannot open, an unknown store, and a key id that is not there", async () => {
+  it("reencrypt names what no key opens, leaves it, and does everything else", async () => {
+    const { signer } = await newLog(1);
+    const ownKey = { PAYLOAD_ENCRYPTION_KEYS_BY_TENANT: JSON.stringify({ [signer.tenantId]: [OWN] }) };
+    // Another key's, then three that are stored as text, of which one is damaged.
+    for (const settings of [ownKey, ...Array.from({ length: 3 }, () => ({ PAYLOAD_ENCRYPTION_MODE: "off" }))]) {
+      const body = { agentId: signer.agentId, events: [await event(signer)] };
+      expect((await call("POST", "/api/v1/ves/events/ingest", { settings, body })).status).toBe(200);
+    }
+    const damaged = new Uint8Array([1, 2, 3]);
+    await runInDurableObject(env.STREAMS.getByName(streamObjectName(signer)), (_, { storage }) => {
+      storage.sql.exec("DROP TRIGGER events_are_never_changed");
+      storage.sql.exec("UPDATE events SET payload = ? WHERE sequence_number = 4", damaged);
+    });
+    const before = await storedPayloads(signer);
+    const ownId = payloadKey(fromHex(OWN)).id;
+    const missing = `its payload is encrypted under key ${ownId}, which is not configured`;
+    const unreadable = {
+      unreadable_count: 2,
+      unreadable: [
+        { sequence_number: 2, key_id: ownId, reason: missing },
+        { sequence_number: 4, key_id: "none", reason: "its payload is not what was encrypted for it" },
+      ],
+    };
+    const path = "/api/v1/admin/streams/reencrypt";
+    const body = { tenantId: signer.tenantId, storeId: signer.storeId };
+    const dry = await call<object>("POST", path, { body: { ...body, dryRun: true } });
+    expect(dry.body).toMatchObject({ ...unreadable, object: { reencrypted: 0 } });
+    const done = await call<object>("POST", path, { body });
+    expect(done.status).toBe(200);
+    expect(done.body).toMatchObject({ ...unreadable, next_sequence: null, object: { reencrypted: 2 } });
+    const after = await storedPayloads(signer);
+    for (const left of [0, 1, 3]) expect(after[left]).toEqual(before[left]);
+    for (const changed of [2, 4]) expect(after[changed]).toBeInstanceOf(ArrayBuffer);
+  });
+
+  it("reencrypt refuses an unknown store, and finds nothing beyond the end", async () => {
     const { signer } = await newLog(1);
     const path = "/api/v1/admin/streams/reencrypt";
     const body = { tenantId: signer.tenantId, storeId: signer.storeId };

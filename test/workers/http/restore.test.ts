@@ -2,6 +2,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { streamObjectName } from "../../../src/stream-ref.ts";
+import { auditLog } from "./audit-log.ts";
 import { call, event, expectError, ingest, mint, newAgent, readLog, streamQuery, textOf, url } from "./harness.ts";
 
 const PATH = "/api/v1/admin/streams/restore";
@@ -59,6 +60,21 @@ describe("POST /api/v1/admin/streams/restore", () => {
       "The stream holds events up to 3: only an empty one is restored",
     );
     expectError(await restore(await newAgent()), "RESOURCE_NOT_FOUND", "Postgres holds no batch of this stream");
+  });
+
+  test("with dryRun says what it would begin with, and changes nothing", async () => {
+    const agent = await mirrored();
+    const outlook = (of: Agent) => call("POST", PATH, { body: { ...streamQuery(of), dryRun: true } });
+    const found = { total_sequence: 3, batches: 1 };
+    expect((await outlook(agent)).body).toEqual({ status: "not_empty", restored_sequence: 3, ...found });
+    await lose(agent);
+    for (let time = 0; time < 2; time++) {
+      expect((await outlook(agent)).body).toEqual({ status: "restorable", restored_sequence: 0, ...found });
+    }
+    expect((await readLog(agent)).events).toEqual([]);
+    expectError(await outlook(await newAgent()), "RESOURCE_NOT_FOUND", "Postgres holds no batch of this stream");
+    const actions = (await auditLog(agent.tenantId)).map(({ action }) => action);
+    expect(actions).not.toContain("stream.restoration_requested");
   });
 
   test("is for the bootstrap administrator alone", async () => {

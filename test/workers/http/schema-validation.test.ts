@@ -155,6 +155,19 @@ describe.concurrent("schemas at ingest", () => {
   });
 });
 
+/** The line of the log that docs/schemas.md shows, written over several. */
+function documentedLine(): string {
+  const documents = import.meta.glob("../../../docs/schemas.md", { query: "?raw", import: "default", eager: true });
+  return /```json\n(\{\s*"level".*?)```/s.exec(Object.values(documents)[0] ?? "")?.[1] ?? "null";
+}
+
+/** A value with nothing but the names of its members. */
+function namesIn(value: unknown): JsonValue {
+  if (Array.isArray(value)) return value.map((item) => namesIn(item));
+  if (typeof value !== "object" || value === null) return null;
+  return Object.entries(value).map(([name, inner]) => [name, namesIn(inner)]);
+}
+
 it("in warn mode the log has one line for a request, with what was accepted so", async () => {
   const signer = await agentWithSchema();
   const refused = { ...(await order(signer, { total: 1 })), agent_signature: `0x${"00".repeat(64)}` };
@@ -182,4 +195,5 @@ it("in warn mode the log has one line for a request, with what was accepted so",
     message: "Not as version 1 of the schema of order.created has it: /lines/0 must be at least 1",
   });
   expect(lines[0]).not.toContain("secret");
+  expect(namesIn(JSON.parse(documentedLine()))).toEqual(namesIn({ ...line, first: line.first.slice(0, 1) }));
 });
