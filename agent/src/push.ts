@@ -1,11 +1,12 @@
-import { equalBytes, fromHex, type Receipt, receiptHash, verifyEd25519, VesError } from "../../src/ves/index.ts";
 import type { z } from "zod";
+import type { Receipt } from "../../src/ves/index.ts";
 import { ingestAnswer } from "./answers.ts";
 import { type Context, transaction } from "./context.ts";
 import { FOLLOWS } from "./conflicts.ts";
 import { AgentError } from "./errors.ts";
 import { withPushLease } from "./lease.ts";
 import { adviceFor, type Outcome, type PushReport } from "./outcomes.ts";
+import { receiptProblem } from "./receipt-problem.ts";
 import { PUSHED_SEQUENCE } from "./state-keys.ts";
 import type { OutboxRow, StreamTables } from "./store/store.ts";
 
@@ -161,21 +162,10 @@ async function checkReceipt(
   receipt: Receipt,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const fail = (why: string): never => {
-    throw new AgentError("INVALID_RECEIPT", `The receipt of event ${eventId} ${why}`);
-  };
-  const { sequencerKeyVersion: version, sequenceNumber } = receipt;
-  const key = await trust.sequencerKey(version, signal);
-  if (key === undefined) return fail(`names version ${version} of the sequencer's key, which is not believed`);
-  try {
-    const hash = receiptHash({ ...identity, eventId, sequenceNumber, eventSigningHash: signingHash });
-    if (!equalBytes(fromHex(receipt.receiptHash, 32), hash)) fail("is not for this event at this number");
-    if (!(await verifyEd25519(key, hash, fromHex(receipt.sequencerSignature, 64))))
-      fail("is not signed by the sequencer");
-  } catch (error) {
-    if (error instanceof VesError) fail(`is malformed: ${error.message}`);
-    throw error;
-  }
+  const subject = { ...identity, eventId, eventSigningHash: signingHash };
+  const key = await trust.sequencerKey(receipt.sequencerKeyVersion, signal);
+  const problem = await receiptProblem(subject, receipt, key);
+  if (problem !== undefined) throw new AgentError("INVALID_RECEIPT", `The receipt of event ${eventId} ${problem}`);
 }
 
 /** Writes down what became of the rows. What was accepted stays so, whoever else pushed it and heard otherwise. */
