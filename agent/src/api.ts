@@ -23,6 +23,8 @@ export interface Api {
     schema: Schema,
     options?: CallOptions,
   ): Promise<z.output<Schema>>;
+  /** @throws AgentError */
+  delete<Schema extends z.ZodType>(path: string, schema: Schema, options?: CallOptions): Promise<z.output<Schema>>;
 }
 
 export interface CallOptions {
@@ -48,6 +50,7 @@ export function createApi(transport: Transport, settings: ApiSettings): Api {
   return {
     get: (path, schema, options) => ask({ method: "GET", path }, schema, options),
     send: (method, path, body, schema, options) => ask({ method, path, body }, schema, options),
+    delete: (path, schema, options) => ask({ method: "DELETE", path }, schema, options),
   };
 }
 

@@ -3,7 +3,6 @@ import {
   envelopeFromMembers,
   equalBytes,
   eventSigningHash,
-  fromHex,
   leafHasher,
   type LeafParts,
   type Receipt,

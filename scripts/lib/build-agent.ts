@@ -10,8 +10,8 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const AGENT = join(ROOT, "agent");
 const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
 
-/** What the package exports, one file each. */
-const ENTRIES = ["index", "sqlite", "protocol"];
+/** What the package exports, one file each, and its command. */
+const ENTRIES = { index: "index", sqlite: "sqlite", protocol: "protocol", "stateset-sync": "cli/stateset-sync" };
 
 /**
  * Builds agent/dist: JavaScript that imports nothing but the packages that agent/package.json names, and declarations.
@@ -23,7 +23,7 @@ export async function buildAgent(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
   await Promise.all([
     build({
-      entryPoints: ENTRIES.map((entry) => join(AGENT, "src", `${entry}.ts`)),
+      entryPoints: Object.entries(ENTRIES).map(([name, path]) => ({ out: name, in: join(AGENT, "src", `${path}.ts`) })),
       outdir: out,
       bundle: true,
       splitting: true,
