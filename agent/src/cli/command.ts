@@ -85,14 +85,15 @@ export function command<const Own extends Options>(definition: Definition<Own>):
     help,
     run: async (given, surroundings) => {
       const { values, positionals } = parse(given, { ...options, ...COMMON });
-      if (values["help"] === true) return { json: null, text: help };
+      const { dir, json: _json, help: isHelp, ...own } = values;
+      if (isHelp === true) return { json: null, text: help };
       const missing = names[positionals.length];
       if (missing !== undefined) throw new UsageError(`${missing} is missing.`);
       // What stands there is not repeated: it might be meant to be a secret.
       if (positionals.length > names.length + optionalArgs.length)
         throw new UsageError("There are too many arguments.");
-      const files = agentFiles(values["dir"] as string | undefined, surroundings.env);
-      return run({ ...surroundings, files }, values as Values<Own>, positionals);
+      const files = agentFiles(dir as string | undefined, surroundings.env);
+      return run({ ...surroundings, files }, own as Values<Own>, positionals);
     },
   };
 }

@@ -93,7 +93,9 @@ function unknown(name: string): UsageError {
   const [group = ""] = name.split(" ");
   const list = groups().has(group) ? `stateset-sync ${group} --help` : "stateset-sync --help";
   const hint = suggestion === undefined ? `${list} lists the commands.` : `Did you mean ${suggestion}?`;
-  return new UsageError(`There is no command ${plain(name)}. ${hint}`);
+  // Anything else might be meant to be a secret, and is not repeated.
+  const isWord = /^[a-z]{1,16}( [a-z]{1,16})?$/.test(name);
+  return new UsageError(`There is no ${isWord ? `command ${name}` : "such command"}. ${hint}`);
 }
 
 /** What `stateset-sync --help` prints, or `stateset-sync GROUP --help`. */
