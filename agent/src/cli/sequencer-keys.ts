@@ -4,7 +4,8 @@ import { UsageError } from "../../../scripts/lib/usage.ts";
 export const SEQUENCER_KEY_OPTION = { "sequencer-key": { type: "string", multiple: true } } as const;
 
 /** The lines of `--help` for it. */
-export const SEQUENCER_KEY_HELP = `  --sequencer-key V=HEX the sequencer's public key of version V: then no others are believed. May be given several times
+export const SEQUENCER_KEY_HELP = `  --sequencer-key V=HEX the sequencer's public key of version V: then no others are believed;
+                        may be given several times
 `;
 
 /** As hex by version; `undefined` when none is given. @throws UsageError */

@@ -20,7 +20,8 @@ import { readApiKey } from "./secrets.ts";
 export const NETWORK_OPTIONS = { "api-key-file": { type: "string" }, attempts: { type: "string" } } as const;
 
 /** The lines of `--help` for them. */
-export const NETWORK_HELP = `  --api-key-file PATH   another credential than the agent's, in a file or - for standard input; SEQUENCER_API_KEY
+export const NETWORK_HELP = `  --api-key-file PATH   another credential than the agent's, in a file, or in standard input for -;
+                        SEQUENCER_API_KEY
   --attempts N          how often a request without an answer is tried; ${DEFAULT_RETRY.attempts} when not given
 `;
 

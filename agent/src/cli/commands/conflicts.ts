@@ -8,8 +8,8 @@ import { columns, lines, shortJson } from "../text.ts";
 export const conflicts = command({
   name: "conflicts",
   summary: "list own events that expect another version of their entity",
-  about: `Lists the agent's own events that expect another version of their entity than the present one, in the order of recording. Each
-waits for stateset-sync resolve. Needs no network.
+  about: `Lists the agent's own events that expect another version of their entity than the present one, in
+the order of recording. Each waits for stateset-sync resolve. Needs no network.
 
 Exit code 4 when there are any.
 `,

@@ -10,10 +10,12 @@ const TONES = { ok: "good", warn: "odd", fail: "bad" } as const;
 export const doctor = command({
   name: "doctor",
   summary: "look at everything, and say what is wrong and what to do",
-  about: `Looks at the configuration, who may read the files, the key, the store and all that is in it, what waits to be sent, the
-sequencer, its clock and its keys, the credential, and whether the agent's key is registered.
+  about: `Looks at the configuration, who may read the files, the key, the store and all that is in it, what
+waits to be sent, the sequencer, its clock and its keys, the credential, and whether the agent's key
+is registered.
 
-Exit code 1 when a check fails, 3 when only the sequencer cannot be reached; a warning is no failure.
+Exit code 1 when a check fails, 3 when only the sequencer cannot be reached; a warning is no
+failure.
 `,
   optionsHelp: NETWORK_HELP,
   options: NETWORK_OPTIONS,

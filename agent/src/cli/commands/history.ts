@@ -7,8 +7,8 @@ import { columns, lines } from "../text.ts";
 export const history = command({
   name: "history",
   summary: "list what happened to an entity, from the copy of the log",
-  about: `Lists the events of an entity in the log's order, as far as the log was pulled, and then the agent's own that are not in it yet,
-with their state. Needs no network.
+  about: `Lists the events of an entity in the log's order, as far as the log was pulled, and then the agent's
+own that are not in it yet, with their state. Needs no network.
 `,
   args: ["ENTITY_TYPE", "ENTITY_ID"],
   run: (call, _options, [entityType = "", entityId = ""]) =>

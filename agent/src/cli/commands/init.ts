@@ -21,14 +21,15 @@ import { lines } from "../text.ts";
 export const init = command({
   name: "init",
   summary: "make an agent's directory: where its sequencer is, and who it is",
-  about: `Makes the directory with the agent's configuration and its store, for nobody but you to read. Needs no network. The same
-again changes nothing, and makes what is missing; another URL or another id is refused.
+  about: `Makes the directory with the agent's configuration and its store, for nobody but you to read. Needs
+no network. The same again changes nothing, and makes what is missing; another URL or another id is
+refused.
 `,
   optionsHelp: `  --url URL             where the sequencer serves
   --tenant UUID         the tenant; a new one when not given
   --store UUID          the store; a new one when not given
   --agent UUID          the agent; a new one when not given
-  --api-key-file PATH   keep the credential that is in this file, or in standard input for -, also in place of another
+  --api-key-file PATH   keep the credential that is in this file, or in standard input for -
 ${SEQUENCER_KEY_HELP}`,
   options: {
     url: { type: "string" },

@@ -9,12 +9,12 @@ import { registrationOf } from "../registered-keys.ts";
 export const keysExport = command({
   name: "keys export",
   summary: "print what an administrator registers of a key, or keep a copy of it",
-  about: `Prints what an administrator sends to POST /api/v1/agents/keys to register the key in use, or key KEY_ID of those on disk: its
-public part, and proof that the agent holds it. Needs no network.
+  about: `Prints what an administrator sends to POST /api/v1/agents/keys to register the key in use, or key
+KEY_ID of those on disk: its public part, and proof that the agent holds it. Needs no network.
 `,
   optionalArgs: ["KEY_ID"],
-  optionsHelp: `  --seed-to PATH        write the secret seed into this new file, for nobody but you to read: stateset-sync keys generate
-                        --seed-file PATH restores the key from it
+  optionsHelp: `  --seed-to PATH        write the secret seed into this new file, for nobody but you to read:
+                        stateset-sync keys generate --seed-file PATH restores the key from it
 `,
   options: { "seed-to": { type: "string" } },
   run: async ({ files }, options, [id]) => {

@@ -12,8 +12,9 @@ import { lines } from "../text.ts";
 export const keysGenerate = command({
   name: "keys generate",
   summary: "make the agent's signing key",
-  about: `Makes an Ed25519 key, which the agent signs with from then on. It is kept in the agent's directory, for nobody but you to
-read, and printed nowhere. Needs no network. An agent that has a key gets another with stateset-sync keys rotate.
+  about: `Makes an Ed25519 key, which the agent signs with from then on. It is kept in the agent's directory,
+for nobody but you to read, and printed nowhere. Needs no network. An agent that has a key gets
+another with stateset-sync keys rotate.
 `,
   optionsHelp: `${KEY_ID_HELP}  --seed-file PATH      use the key whose seed, 64 hex digits, is in this file, or in standard input for -
 `,

@@ -10,8 +10,9 @@ import { columns } from "../text.ts";
 export const keysList = command({
   name: "keys list",
   summary: "list the agent's keys, those on disk and those that are registered",
-  about: `Lists the agent's keys by id: whether it is the one in use, whether it is on disk, and what the sequencer says of it: active,
-revoked, expired, not_yet_valid, unregistered, or another where the key that is registered is not the one on disk.
+  about: `Lists the agent's keys by id: whether it is the one in use, whether it is on disk, and what the
+sequencer says of it: active, revoked, expired, not_yet_valid, unregistered, or another where the
+key that is registered is not the one on disk.
 `,
   optionsHelp: `  --local               do not ask the sequencer
 ${NETWORK_HELP}`,

@@ -8,8 +8,8 @@ import { apiOf, NETWORK_HELP, NETWORK_OPTIONS } from "../session.ts";
 export const keysRegister = command({
   name: "keys register",
   summary: "register the agent's key with the sequencer",
-  about: `Registers the key in use, or key KEY_ID of those on disk, with proof that the agent holds it. That takes a credential of an
-administrator. The same again changes nothing.
+  about: `Registers the key in use, or key KEY_ID of those on disk, with proof that the agent holds it. That
+takes a credential of an administrator. The same again changes nothing.
 `,
   optionalArgs: ["KEY_ID"],
   optionsHelp: `  --valid-from TIME     valid from then on, RFC 3339

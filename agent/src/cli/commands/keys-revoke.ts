@@ -12,11 +12,13 @@ import { lines } from "../text.ts";
 export const keysRevoke = command({
   name: "keys revoke",
   summary: "revoke a key: nothing that it signed is accepted from then on",
-  about: `Revokes a key at the sequencer; when it returns, no event that the key signed is accepted any more. What was accepted before
-stays. That takes a credential of an administrator, and cannot be taken back. The same again changes nothing.
+  about: `Revokes a key at the sequencer; when it returns, no event that the key signed is accepted any more.
+What was accepted before stays. That takes a credential of an administrator, and cannot be taken
+back. The same again changes nothing.
 `,
   args: ["KEY_ID"],
-  optionsHelp: `  --force               also the key in use, or one that signed events which are not sent yet: they will be refused
+  optionsHelp: `  --force               also the key in use, or one that signed events which are not sent yet:
+                        they will be refused
 ${NETWORK_HELP}`,
   options: { force: { type: "boolean" }, ...NETWORK_OPTIONS },
   run: async (call, options, [id = ""]) => {

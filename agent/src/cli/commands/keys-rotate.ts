@@ -10,9 +10,9 @@ import { lines } from "../text.ts";
 export const keysRotate = command({
   name: "keys rotate",
   summary: "make and register another key, and sign with it from now on",
-  about: `Makes a key, registers it, and then uses it. That takes a credential of an administrator. The old key stays valid for what was
-signed with it and is not sent yet: push, and then revoke it with stateset-sync keys revoke. One that was interrupted is finished by
-the same again.
+  about: `Makes a key, registers it, and then uses it. That takes a credential of an administrator. The old
+key stays valid for what was signed with it and is not sent yet: push, and then revoke it with
+stateset-sync keys revoke. One that was interrupted is finished by the same again.
 `,
   optionsHelp: NETWORK_HELP,
   options: NETWORK_OPTIONS,

@@ -11,8 +11,9 @@ const DEFAULT_TIMEOUT_S = 15;
 export const proof = command({
   name: "proof",
   summary: "gather the proof that an event is in the log",
-  about: `Gathers the event, its receipt, its place in a sealed batch and its agent's keys, and verifies them. What comes of it is one JSON
-document, to be kept or handed on: stateset-sync verify checks it without asking anybody. It is printed, or written with --out.
+  about: `Gathers the event, its receipt, its place in a sealed batch and its agent's keys, and verifies them.
+What comes of it is one JSON document, to be kept or handed on: stateset-sync verify checks it
+without asking anybody. It is printed, or written with --out.
 `,
   args: ["EVENT_ID"],
   optionsHelp: `  --out PATH            write it into this file

@@ -9,8 +9,8 @@ import { coloured, lines } from "../text.ts";
 export const pull = command({
   name: "pull",
   summary: "bring the copy of the log up to the head, and verify all of it",
-  about: `Reads the events that are new, verifies each, and computes the batches that were sealed since again. What does not verify is kept
-in quarantine, and given to nobody as an event.
+  about: `Reads the events that are new, verifies each, and computes the batches that were sealed since again.
+What does not verify is kept in quarantine, and given to nobody as an event.
 
 Exit code 1 when something that came does not verify, 4 when conflicts wait.
 `,

@@ -11,8 +11,9 @@ import { coloured, columns, lines } from "../text.ts";
 export const push = command({
   name: "push",
   summary: "send what was recorded, in its order",
-  about: `Sends the events that were recorded and are not answered yet, in the order of recording, and verifies their receipts. The same
-again repeats what was not answered, and never sequences an event twice.
+  about: `Sends the events that were recorded and are not answered yet, in the order of recording, and
+verifies their receipts. The same again repeats what was not answered, and never sequences an event
+twice.
 
 Exit code 1 when events are rejected, 3 when it ended before all were sent, 4 when conflicts wait.
 `,

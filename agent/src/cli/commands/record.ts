@@ -13,14 +13,17 @@ import { lines, plain } from "../text.ts";
 export const record = command({
   name: "record",
   summary: "sign an event, or many, and keep them until they are pushed",
-  about: `Signs an event and stores it; when it returns, the event is on disk. Needs no network. PAYLOAD is JSON.
+  about: `Signs an event and stores it; when it returns, the event is on disk. Needs no network. PAYLOAD is
+JSON.
 
-With --from, an event for each line of a file: JSON with entityType, entityId, eventType and payload, and optionally eventId,
-commandId, baseVersion ("current" or a number) and createdAt. Lines that are refused are told; the others are recorded.
+With --from, an event for each line of a file: JSON with entityType, entityId, eventType and
+payload, and optionally eventId, commandId, baseVersion ("current" or a number) and createdAt. Lines
+that are refused are told; the others are recorded.
 `,
   optionalArgs: ["ENTITY_TYPE", "ENTITY_ID", "EVENT_TYPE", "PAYLOAD"],
   optionsHelp: `  --payload-file PATH   take the payload from this file, or from standard input for -
-  --base-version V      the entity's version that the event expects: a number, or current for the one that the agent knows of
+  --base-version V      the version of the entity that the event expects: a number, or current for the one
+                        that the agent knows of
   --event-id UUID       the event's id; a new one when not given. An id is recorded once
   --command-id UUID     the command that it is the effect of, which has its effect once
   --created-at TIME     when it happened, RFC 3339; now when not given

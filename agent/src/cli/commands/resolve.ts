@@ -13,8 +13,9 @@ import { lines } from "../text.ts";
 export const resolve = command({
   name: "resolve",
   summary: "end a conflict: say the event again of the present version, or drop it",
-  about: `Ends the conflict of one event, or with --all those of all, in the order of recording. Needs no network: --rebase says the same
-of the version that the agent has pulled, under a new event id, to be pushed.
+  about: `Ends the conflict of one event, or with --all those of all, in the order of recording. Needs no
+network: --rebase says the same of the version that the agent has pulled, under a new event id, to
+be pushed.
 `,
   optionalArgs: ["EVENT_ID"],
   optionsHelp: `  --rebase              say the same of the present version

@@ -18,12 +18,14 @@ import { coloured, columns, lines, plain } from "../text.ts";
 export const verify = command({
   name: "verify",
   summary: "verify a proof, or the agent's whole copy of the log, without the sequencer",
-  about: `Verifies the proof in a file, or in standard input for -, asking nobody: the event's content and signature, the receipt, its place
-in the sealed batch, and the batch's state root. In an agent's directory also that it is the batch that the agent has computed from
-the log itself, and with --contract whether that contract on a chain has the batch. Keys are those that the agent believes, or those that
-are given.
+  about: `Verifies the proof in a file, or in standard input for -, asking nobody: the event's content and
+signature, the receipt, its place in the sealed batch, and the batch's state root. In an agent's
+directory also that it is the batch that the agent has computed from the log itself, and with
+--contract whether that contract on a chain has the batch. Keys are those that the agent believes,
+or those that are given.
 
-Without PROOF, derives the agent's copy of the log again from its events: contents, roots, the chain of state roots, receipts.
+Without PROOF, derives the agent's copy of the log again from its events: contents, roots, the chain
+of state roots, receipts.
 
 Exit code 1 when something does not hold.
 `,

@@ -11,8 +11,8 @@ import { plain } from "../text.ts";
 export const watch = command({
   name: "watch",
   summary: "print verified events as they come, until Ctrl-C",
-  about: `Prints each event of the log as soon as it is pulled and verified, one in a line; with --json, one JSON document in a line. A
-sequencer that is away is waited for. Ctrl-C ends it, with exit code 130.
+  about: `Prints each event of the log as soon as it is pulled and verified, one in a line; with --json, one
+JSON document in a line. A sequencer that is away is waited for. Ctrl-C ends it, with exit code 130.
 `,
   optionsHelp: `  --from N              begin with event N of the log; with those that come from now on when not given
   --count N             end after so many
