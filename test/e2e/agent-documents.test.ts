@@ -45,11 +45,11 @@ async function installed(): Promise<string> {
   const [directory, packages] = [tempDir(), await packedDependencies(tempDir())];
   const [install = ""] = blocks("sh");
   const { version } = JSON.parse(readFileSync(join(AGENT, "package.json"), "utf8")) as { version: string };
-  const [build, npmInstall] = ["npm run -s build:agent\n", `npm install ./stateset-agent-${version}.tgz`];
-  expect(install).toContain(build);
+  const [buildAgain, npmInstall] = ["npm run -s build:agent\n", `npm install ./stateset-agent-${version}.tgz`];
+  expect(install).toContain(buildAgain);
   expect(install).toContain(npmInstall);
   const offline = `${npmInstall} --offline --no-audit --no-fund --loglevel error ${packages.join(" ")}`;
-  await shell(install.replace(build, "").replace(npmInstall, offline).replaceAll(".data/shop", directory), ROOT);
+  await shell(install.replace(buildAgain, "").replace(npmInstall, offline).replaceAll(".data/shop", directory), ROOT);
   return directory;
 }
 
