@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type JsonValue, parseJson, VesError } from "../../src/ves/index.ts";
-import { aborted, AgentError, type AgentErrorCode, throwIfAborted } from "./errors.ts";
+import { aborted, AgentError, type AgentErrorCode, reasonOf, throwIfAborted } from "./errors.ts";
 import { type RetrySettings, withRetries } from "./retry.ts";
 import type { Transport, TransportReply, TransportRequest } from "./transport.ts";
 
@@ -129,9 +129,4 @@ function codeAndMessage(body: string): { readonly code: string; readonly message
     // Not the sequencer's own words.
   }
   return { code: "UNKNOWN", message: body.slice(0, 200) };
-}
-
-function reasonOf(error: unknown): string {
-  const { message, cause } = error as { message?: string; cause?: { message?: string } };
-  return cause?.message || message || String(error);
 }

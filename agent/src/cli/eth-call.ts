@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { EthCall } from "../anchor-call.ts";
+import { reasonOf } from "../errors.ts";
 import { CommandError } from "./command-error.ts";
 import { EXIT } from "./exit-codes.ts";
 
@@ -21,8 +22,7 @@ export function rpcEthCall(url: string, signal: AbortSignal): EthCall {
       why = parsed.data?.error?.message ?? `it answers ${response.status}`;
     } catch (error) {
       // The URL is not repeated: many nodes have their credential in it.
-      const { message, cause } = error as Error & { cause?: { message?: string } };
-      why = error instanceof SyntaxError ? "it is no JSON-RPC" : cause?.message || message;
+      why = error instanceof SyntaxError ? "it is no JSON-RPC" : reasonOf(error);
     }
     const message = `The chain's node cannot be asked: ${why.replaceAll(url, "URL")}. Look whether --rpc-url is right.`;
     throw new CommandError("CHAIN_UNREACHABLE", message, EXIT.unreachable);

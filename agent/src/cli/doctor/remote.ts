@@ -2,7 +2,7 @@ import { z } from "zod";
 import { toHex } from "../../../../src/ves/index.ts";
 import { sequencerKeysAnswer } from "../../answers.ts";
 import type { Api } from "../../api.ts";
-import { AgentError } from "../../errors.ts";
+import { AgentError, reasonOf } from "../../errors.ts";
 import { checkKeyChange } from "../../trust.ts";
 import { toldError } from "../command-error.ts";
 import type { Config } from "../config.ts";
@@ -43,8 +43,7 @@ export async function reach(url: string, signal: AbortSignal): Promise<Reached |
     };
   } catch (error) {
     if (error instanceof SyntaxError) return fail(`what answers at ${url} is no sequencer: correct url in config.json`);
-    const { message, cause } = error as Error & { cause?: { message?: string } };
-    return fail(`no sequencer answers at ${url} (${cause?.message || message})`, EXIT.unreachable);
+    return fail(`no sequencer answers at ${url} (${reasonOf(error)})`, EXIT.unreachable);
   }
 }
 
