@@ -59,7 +59,8 @@ async function runCommand(
 
 function tellError(error: unknown, isJson: boolean): ExitCode {
   const { code, message, exitCode } = toldError(error);
-  if (isJson) process.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`);
+  // One line: it may end what has one document in a line.
+  if (isJson) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
   else process.stderr.write(`${plain(message)}\n`);
   return exitCode;
 }

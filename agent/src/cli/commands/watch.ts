@@ -3,6 +3,7 @@ import type { Agent } from "../../agent.ts";
 import { AgentError } from "../../errors.ts";
 import type { LogEvent } from "../../log-event.ts";
 import { command } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
 import { eventCells, eventJson } from "../event-json.ts";
 import { NETWORK_HELP, NETWORK_OPTIONS, withAgent } from "../session.ts";
 import { plain } from "../text.ts";
@@ -34,7 +35,7 @@ ${NETWORK_HELP}`,
         call.progress.start("Wait");
         return ++printed < max;
       });
-      return { json: null, text: "" };
+      return { json: null, text: "", exitCode: signal.aborted ? EXIT.interrupted : EXIT.done };
     });
   },
 });
@@ -51,8 +52,10 @@ interface Following {
 const MAX_WAIT_MS = 3_600_000;
 
 /**
+ * Returns when `onEvent` or the signal says so.
+ *
  * @param onEvent says whether to go on
- * @throws AgentError TIMEOUT, ABORTED, or as pulling does
+ * @throws AgentError TIMEOUT, or as pulling does
  */
 async function follow(
   agent: Agent,
@@ -74,6 +77,7 @@ async function follow(
       await agent.waitFor(isLast, { from: next, timeoutMs, signal });
       return;
     } catch (error) {
+      if (signal.aborted) return;
       const isEarly = error instanceof AgentError && error.code === "TIMEOUT" && Date.now() < lastAt + patienceMs;
       if (!isEarly) throw error;
     }
