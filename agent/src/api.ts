@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type JsonValue, parseJson, VesError } from "../../src/ves/index.ts";
-import { aborted, AgentError, type AgentErrorCode, throwIfAborted } from "./errors.ts";
+import { aborted, AgentError, type AgentErrorCode, reasonOf, throwIfAborted } from "./errors.ts";
 import { type RetrySettings, withRetries } from "./retry.ts";
 import type { Transport, TransportReply, TransportRequest } from "./transport.ts";
 
@@ -23,6 +23,8 @@ export interface Api {
     schema: Schema,
     options?: CallOptions,
   ): Promise<z.output<Schema>>;
+  /** @throws AgentError */
+  delete<Schema extends z.ZodType>(path: string, schema: Schema, options?: CallOptions): Promise<z.output<Schema>>;
 }
 
 export interface CallOptions {
@@ -48,6 +50,7 @@ export function createApi(transport: Transport, settings: ApiSettings): Api {
   return {
     get: (path, schema, options) => ask({ method: "GET", path }, schema, options),
     send: (method, path, body, schema, options) => ask({ method, path, body }, schema, options),
+    delete: (path, schema, options) => ask({ method: "DELETE", path }, schema, options),
   };
 }
 
@@ -126,9 +129,4 @@ function codeAndMessage(body: string): { readonly code: string; readonly message
     // Not the sequencer's own words.
   }
   return { code: "UNKNOWN", message: body.slice(0, 200) };
-}
-
-function reasonOf(error: unknown): string {
-  const { message, cause } = error as { message?: string; cause?: { message?: string } };
-  return cause?.message || message || String(error);
 }

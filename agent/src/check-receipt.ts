@@ -1,6 +1,7 @@
-import { equalBytes, fromHex, type Receipt, receiptHash, verifyEd25519, VesError } from "../../src/ves/index.ts";
+import type { Receipt } from "../../src/ves/index.ts";
 import type { Context } from "./context.ts";
 import { AgentError } from "./errors.ts";
+import { receiptProblem } from "./receipt-problem.ts";
 import type { OutboxRow } from "./store/store.ts";
 
 /**
@@ -15,19 +16,8 @@ export async function checkReceipt(
   receipt: Receipt,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const fail = (why: string): never => {
-    throw new AgentError("INVALID_RECEIPT", `The receipt of event ${eventId} ${why}`);
-  };
-  const { sequencerKeyVersion: version, sequenceNumber } = receipt;
-  const key = await trust.sequencerKey(version, signal);
-  if (key === undefined) return fail(`names version ${version} of the sequencer's key, which is not believed`);
-  try {
-    const hash = receiptHash({ ...identity, eventId, sequenceNumber, eventSigningHash: signingHash });
-    if (!equalBytes(fromHex(receipt.receiptHash, 32), hash)) fail("is not for this event at this number");
-    if (!(await verifyEd25519(key, hash, fromHex(receipt.sequencerSignature, 64))))
-      fail("is not signed by the sequencer");
-  } catch (error) {
-    if (error instanceof VesError) fail(`is malformed: ${error.message}`);
-    throw error;
-  }
+  const subject = { ...identity, eventId, eventSigningHash: signingHash };
+  const key = await trust.sequencerKey(receipt.sequencerKeyVersion, signal);
+  const problem = await receiptProblem(subject, receipt, key);
+  if (problem !== undefined) throw new AgentError("INVALID_RECEIPT", `The receipt of event ${eventId} ${problem}`);
 }

@@ -87,7 +87,7 @@ export async function resolveConflict(
   });
   if (resolution === "drop") return null;
   const envelope = envelopeSchema.parse(JSON.parse(row.envelope));
-  const recorded = await recorder.record(draftAgain(envelope, newUuidV7()), eventId);
+  const recorded = await recorder.record(draftAgain(envelope, newUuidV7(), context.identity.keyId), eventId);
   return recorded.eventId;
 }
 

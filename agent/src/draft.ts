@@ -129,11 +129,15 @@ function withPayload(wire: Omit<WireEnvelope, "payload" | "source_agent">, canon
   return `${JSON.stringify(wire).slice(0, -1)},"payload":${canonicalPayload}}`;
 }
 
-/** The draft of an event that was signed before, to be signed again under another id and for another version. */
-export function draftAgain(envelope: Envelope, eventId: string): Draft {
+/**
+ * The draft of an event that was signed before, to be signed again under another id and for another version.
+ *
+ * @param keyId of the key that signs it now: the one that signed it first may have been replaced
+ */
+export function draftAgain(envelope: Envelope, eventId: string, keyId: number): Draft {
   const { agent_signature: _signature, base_version: _version, ves_version: _ves, ...members } = envelope;
   const canonicalPayload = canonicalJson(envelope.payload ?? null);
-  return { members: { ...members, event_id: eventId }, baseVersion: "current", canonicalPayload };
+  return { members: { ...members, event_id: eventId, agent_key_id: keyId }, baseVersion: "current", canonicalPayload };
 }
 
 function canonicalPayloadOf(payload: JsonValue): string {

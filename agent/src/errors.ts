@@ -75,3 +75,9 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 export function aborted(signal: AbortSignal): AgentError {
   return new AgentError("ABORTED", "Aborted by the caller", { cause: signal.reason });
 }
+
+/** Why a request failed, in words: what `fetch` throws says it in its cause. */
+export function reasonOf(error: unknown): string {
+  const { message, cause } = error as { message?: string; cause?: { message?: string } };
+  return cause?.message || message || String(error);
+}

@@ -7,15 +7,14 @@ import {
   eventSigningHash,
   fromHex,
   leafHash,
-  receiptHash,
   signatureProblem,
   stateRoot,
-  verifyEd25519,
   verifyInclusionStrict,
   VesError,
 } from "../../src/ves/index.ts";
 import { type EthCall, isAnchored } from "./anchor-call.ts";
 import { directoryForm, inclusionForm, receiptForm } from "./answers.ts";
+import { receiptProblem } from "./receipt-problem.ts";
 import { directoryProblem, keyAt } from "./trust.ts";
 
 export const evidenceForm = z.object({
@@ -77,7 +76,7 @@ export async function verifyEvidence(evidence: unknown, settings: EvidenceSettin
   const checks: [EvidenceCheck, Check][] = [
     ["content", ({ event }) => contentProblem(event)?.message],
     ["signature", signedProblem],
-    ["receipt", receiptProblem],
+    ["receipt", promisedProblem],
     ["inclusion", inclusionProblem],
     ["stateRoot", stateRootProblem],
   ];
@@ -119,19 +118,11 @@ async function signedProblem({ evidence: { directory, receipt }, event, settings
   return (await signatureProblem(event, key.publicKey))?.message;
 }
 
-async function receiptProblem({ evidence: { receipt }, event, settings }: Held): Promise<string | undefined> {
+async function promisedProblem({ evidence: { receipt }, event, settings }: Held): Promise<string | undefined> {
+  const subject = { ...streamOf(event), eventId: event.event_id, eventSigningHash: eventSigningHash(event) };
   const key = settings.sequencerKeys.get(receipt.sequencerKeyVersion);
-  if (key === undefined) return `version ${receipt.sequencerKeyVersion} of the sequencer's key is not known`;
-  const hash = receiptHash({
-    tenantId: event.tenant_id,
-    storeId: event.store_id,
-    eventId: event.event_id,
-    sequenceNumber: receipt.sequenceNumber,
-    eventSigningHash: eventSigningHash(event),
-  });
-  if (!equalBytes(fromHex(receipt.receiptHash, 32), hash)) return "the receipt is not for this event at this number";
-  const isSigned = await verifyEd25519(key, hash, fromHex(receipt.sequencerSignature, 64));
-  return isSigned ? undefined : "the receipt is not signed by the sequencer";
+  const problem = await receiptProblem(subject, receipt, key);
+  return problem === undefined ? undefined : `the receipt ${problem}`;
 }
 
 function inclusionProblem({ evidence: { inclusion, receipt }, event }: Held): string | undefined {

@@ -12,6 +12,7 @@ export {
   type SyncReport,
 } from "./agent.ts";
 export type { AnchoredEvent, EthCall } from "./anchor-call.ts";
+export { type Audit, type AuditSettings, auditStore } from "./audit.ts";
 export type { Conflict, ConflictStrategy, Resolution } from "./conflicts.ts";
 export type { AgentEvent } from "./draft.ts";
 export { AgentError, type AgentErrorCode } from "./errors.ts";

@@ -3,13 +3,14 @@ import { type Commitment, commitmentsAnswer } from "./answers.ts";
 import { type Context, streamQuery, transaction } from "./context.ts";
 import { AgentError } from "./errors.ts";
 import { CONTRADICTION, PULLED_SEQUENCE, SEALED_SEQUENCE, STATE_ROOT } from "./state-keys.ts";
+import type { StreamRef } from "./store/store.ts";
 
 /** The sequencer lists batches newest first; they are turned round in stretches of so many numbers. */
 const STRETCH = 65_536;
 const PAGE_SIZE = 1_000;
 
 /** How far sealed batches were computed again. */
-interface Sealed {
+export interface Sealed {
   readonly sequence: number;
   /** 32 bytes. */
   readonly stateRoot: Uint8Array;
@@ -65,7 +66,12 @@ function verifyBatch(context: Context, batch: Commitment): void {
       stateRoot: root === undefined ? ZERO_32 : fromHex(root, 32),
     };
     if (batch.sequence_end <= before.sequence) return undefined;
-    const found = batchProblem(context, batch, before, tables.leaves(batch.sequence_start, batch.sequence_end));
+    const found = batchProblem(
+      context.identity,
+      batch,
+      before,
+      tables.leaves(batch.sequence_start, batch.sequence_end),
+    );
     tables.setState(CONTRADICTION, found ?? "");
     if (found !== undefined) return found;
     tables.setState(SEALED_SEQUENCE, String(batch.sequence_end));
@@ -82,9 +88,14 @@ function verifyBatch(context: Context, batch: Commitment): void {
   if (problem !== undefined) throw new AgentError("LOG_CONTRADICTION", problem);
 }
 
-function batchProblem(
-  { identity }: Context,
-  batch: Commitment,
+/**
+ * Why a batch does not follow from its events and from what was sealed before it, in a sentence, or `undefined`.
+ *
+ * @param leaves of its events, 32 bytes each, in order
+ */
+export function batchProblem(
+  stream: StreamRef,
+  batch: Omit<Commitment, "batch_id">,
   before: Sealed,
   leaves: readonly Uint8Array[],
 ): string | undefined {
@@ -95,6 +106,6 @@ function batchProblem(
   const { root: merkleRoot } = merkleTree(leaves);
   if (!equalBytes(merkleRoot, batch.merkle_root)) return `${name} is sealed over other events than were given`;
   const chained = { prevStateRoot: before.stateRoot, merkleRoot, sequenceStart, sequenceEnd, leafCount: leaves.length };
-  const root = stateRoot({ ...identity, ...chained });
+  const root = stateRoot({ ...stream, ...chained });
   return equalBytes(root, batch.new_state_root) ? undefined : `${name} has another state root than follows from it`;
 }

@@ -1,6 +1,6 @@
 /** One question to the sequencer. */
 export interface TransportRequest {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Path with its query. */
   readonly path: string;
   /** JSON text. */

@@ -60,19 +60,10 @@ const WINDOW_SLACK_MS = 5_000;
 
 export function createTrust(store: AgentStore, stream: StreamRef, api: Api, settings: TrustSettings): Trust {
   const given = settings.sequencerKeys;
-  let keys: ReadonlyMap<number, Uint8Array> =
-    given === undefined
-      ? pinnedKeys()
-      : new Map(Object.entries(given).map(([v, hex]) => [Number(v), fromHex(hex, 32)]));
+  let keys = keysOfHex(given ?? pinnedSequencerKeys(store, stream));
   const directories = new Map<string, { readonly directory: KeyDirectory; readonly readAt: number }>();
   const readings = new Map<string, Promise<KeyDirectory>>();
   let refreshing: Promise<void> | undefined;
-
-  function pinnedKeys(): ReadonlyMap<number, Uint8Array> {
-    const text = store.transaction(stream, (tables) => tables.state(PINNED));
-    const pinned = JSON.parse(text ?? "{}") as Record<string, string>;
-    return new Map(Object.entries(pinned).map(([version, hex]) => [Number(version), fromHex(hex, 32)]));
-  }
 
   /** A request's receipts ask for the keys all at once; they are read once. */
   function refresh(signal: AbortSignal | undefined): Promise<void> {
@@ -83,8 +74,10 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
   async function readKeys(signal: AbortSignal | undefined): Promise<void> {
     const answer = await api.get("/api/v1/sequencer/keys", sequencerKeysAnswer, { signal });
     const published = new Map(answer.keys.map(({ key_version, public_key }) => [key_version, toHex(public_key)]));
-    const pinned = new Map(Array.from(pinnedKeys(), ([version, key]) => [version, toHex(key)]));
-    checkChange(pinned, published);
+    const pinned = new Map(
+      Object.entries(pinnedSequencerKeys(store, stream)).map(([version, key]) => [Number(version), key]),
+    );
+    checkKeyChange(pinned, published);
     const added = Array.from(published, ([version, publicKey]) => ({ version, publicKey })).filter(
       ({ version }) => !pinned.has(version),
     );
@@ -95,7 +88,7 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
     }
     const all = Object.fromEntries([...pinned, ...published]);
     store.transaction(stream, (tables) => tables.setState(PINNED, JSON.stringify(all)));
-    keys = pinnedKeys();
+    keys = keysOfHex(pinnedSequencerKeys(store, stream));
   }
 
   const sequencerKeys = async (signal?: AbortSignal): Promise<ReadonlyMap<number, Uint8Array>> => {
@@ -142,8 +135,23 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
   };
 }
 
-/** @throws AgentError SEQUENCER_KEY_CHANGED */
-function checkChange(pinned: ReadonlyMap<number, string>, published: ReadonlyMap<number, string>): void {
+/** The sequencer's keys that were believed on first use and since, as hex by version. */
+export function pinnedSequencerKeys(store: AgentStore, stream: StreamRef): Readonly<Record<number, string>> {
+  const text = store.transaction(stream, (tables) => tables.state(PINNED));
+  return JSON.parse(text ?? "{}") as Record<number, string>;
+}
+
+/** Keys as bytes, by version. */
+export function keysOfHex(keys: Readonly<Record<number, string>>): ReadonlyMap<number, Uint8Array> {
+  return new Map(Object.entries(keys).map(([version, hex]) => [Number(version), fromHex(hex, 32)]));
+}
+
+/**
+ * Both as hex by version.
+ *
+ * @throws AgentError SEQUENCER_KEY_CHANGED
+ */
+export function checkKeyChange(pinned: ReadonlyMap<number, string>, published: ReadonlyMap<number, string>): void {
   for (const [version, key] of pinned) {
     const now = published.get(version);
     if (now === undefined || now === key) continue;

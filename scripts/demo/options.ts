@@ -1,4 +1,4 @@
-import { parseOptions, serverUrl, UsageError } from "../lib/usage.ts";
+import { parseOptions, readCount, serverUrl } from "../lib/usage.ts";
 
 export const HELP = `Usage: npm run demo -- [options]
 
@@ -48,17 +48,9 @@ export function readOptions(args: string[], env: Readonly<Record<string, string 
     url: url === undefined ? undefined : serverUrl(url),
     key: values.key ?? (env["SEQUENCER_API_KEY"] || undefined),
     rpcUrl: values["rpc-url"] ?? (env["L2_RPC_URL"] || undefined),
-    events: values.events === undefined ? DEFAULT_EVENTS : countOf(values.events),
+    events: values.events === undefined ? DEFAULT_EVENTS : readCount("--events", values.events, MIN_EVENTS, MAX_EVENTS),
     seed: values.seed ?? "1",
     json: values.json ?? false,
     help: values.help ?? false,
   };
-}
-
-function countOf(text: string): number {
-  const count = Number(text);
-  if (/^\d+$/.test(text) && count >= MIN_EVENTS && count <= MAX_EVENTS) return count;
-  throw new UsageError(
-    `--events takes a whole number from ${MIN_EVENTS} to ${MAX_EVENTS}, not ${JSON.stringify(text)}.`,
-  );
 }

@@ -10,12 +10,13 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const AGENT = join(ROOT, "agent");
 const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
 
-/** What the package exports and the program that it brings, one file each. */
+/** What the package exports, one file each, and its programs. */
 const ENTRIES = {
-  index: "index.ts",
-  sqlite: "sqlite.ts",
-  protocol: "protocol.ts",
-  "stateset-agent-mcp": join("mcp", "main.ts"),
+  index: "index",
+  sqlite: "sqlite",
+  protocol: "protocol",
+  "stateset-sync": "cli/stateset-sync",
+  "stateset-agent-mcp": "mcp/main",
 };
 
 /**
@@ -27,22 +28,30 @@ export async function buildAgent(): Promise<void> {
   const out = join(AGENT, "dist");
   rmSync(out, { recursive: true, force: true });
   await Promise.all([
-    build({
-      entryPoints: Object.fromEntries(
-        Object.entries(ENTRIES).map(([entry, file]) => [entry, join(AGENT, "src", file)]),
-      ),
-      outdir: out,
-      bundle: true,
-      splitting: true,
-      format: "esm",
-      target: "es2022",
-      packages: "external",
-      external: ["node:*"],
-      sourcemap: true,
-      logLevel: "error",
-    }),
+    bundleAgent(out),
     run(process.execPath, [TSC, "--project", AGENT]).catch((error: Error & { stdout?: string }) => {
       throw new Error(`the agent's declarations could not be made:\n${error.stdout}`);
     }),
   ]);
+}
+
+/**
+ * Writes the package's JavaScript into a directory.
+ *
+ * @param packages whether the packages that it needs are in it, or imported
+ * @throws Error when it cannot be bundled
+ */
+export async function bundleAgent(directory: string, packages: "bundle" | "external" = "external"): Promise<void> {
+  await build({
+    entryPoints: Object.entries(ENTRIES).map(([name, path]) => ({ out: name, in: join(AGENT, "src", `${path}.ts`) })),
+    outdir: directory,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    target: "es2022",
+    packages,
+    external: ["node:*"],
+    sourcemap: true,
+    logLevel: "error",
+  });
 }

@@ -36,6 +36,7 @@ export function textProgress(stream: NodeJS.WriteStream): Progress {
   let drawn = false;
   let frame = 0;
   let timer: NodeJS.Timeout | undefined;
+  const colour: Colour = (format, text) => styleText(format, text, { stream });
 
   const clear = (): void => {
     if (drawn) stream.write("\r\x1b[K");
@@ -45,8 +46,8 @@ export function textProgress(stream: NodeJS.WriteStream): Progress {
     if (!stream.isTTY || step === undefined) return;
     const { doing, total, done } = step;
     const spinner = SPINNER.charAt(frame++ % SPINNER.length);
-    const length = total === 0 ? "" : `${bar(done / total)} ${count(done)} of ${count(total)}`;
-    stream.write(`\r\x1b[K  ${styleText("cyan", spinner)} ${doing.padEnd(NAME_WIDTH)} ${length}`);
+    const length = total === 0 ? "" : `${bar(done / total, colour)} ${count(done)} of ${count(total)}`;
+    stream.write(`\r\x1b[K  ${colour("cyan", spinner)} ${doing.padEnd(NAME_WIDTH)} ${length}`);
     drawn = true;
   };
   const begin = (doing: string, total: number): void => {
@@ -67,13 +68,13 @@ export function textProgress(stream: NodeJS.WriteStream): Progress {
       if (step !== undefined) step.done += events;
     },
     note: (text) => {
-      write(styleText("dim", `    ${text}`));
+      write(colour("dim", `    ${text}`));
       draw();
     },
     done: (name, what, pace) => {
       step = undefined;
-      const speed = pace === undefined ? "" : styleText("dim", `  ${rate(pace)}`);
-      write(`  ${styleText("green", "✔")} ${name.padEnd(NAME_WIDTH)} ${what}${speed}`);
+      const speed = pace === undefined ? "" : colour("dim", `  ${rate(pace)}`);
+      write(`  ${colour("green", "✔")} ${name.padEnd(NAME_WIDTH)} ${what}${speed}`);
     },
     clear: () => {
       step = undefined;
@@ -82,7 +83,10 @@ export function textProgress(stream: NodeJS.WriteStream): Progress {
   };
 }
 
-function bar(share: number): string {
+/** Colours where the stream that is written to shows them. */
+type Colour = (format: "cyan" | "dim" | "green", text: string) => string;
+
+function bar(share: number, colour: Colour): string {
   const full = Math.round(Math.min(1, share) * BAR_WIDTH);
-  return styleText("cyan", "━".repeat(full)) + styleText("dim", "─".repeat(BAR_WIDTH - full));
+  return colour("cyan", "━".repeat(full)) + colour("dim", "─".repeat(BAR_WIDTH - full));
 }

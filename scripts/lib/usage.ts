@@ -24,3 +24,10 @@ export function serverUrl(text: string): string {
   if (url?.protocol === "http:" || url?.protocol === "https:") return url.href.replace(/\/+$/, "");
   throw new UsageError(`The URL must begin with http:// or https://, not be ${JSON.stringify(text)}.`);
 }
+
+/** A whole number of an option. @throws UsageError */
+export function readCount(option: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw new UsageError(`${option} takes a whole number from ${min} to ${max}, not ${JSON.stringify(text)}.`);
+}

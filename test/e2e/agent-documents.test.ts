@@ -18,7 +18,9 @@ const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
 const MCP_SDK = "@modelcontextprotocol/sdk";
 const run = promisify(execFile);
 
-beforeAll(buildAgent);
+/** Stands nowhere else, unlike the guide's: if it is printed, it was told. */
+const API_KEY = "agent_guide_admin_key";
+
 afterAll(removeTempDirs);
 
 /** The blocks of a guide in one language, in order. */
@@ -27,47 +29,91 @@ function blocks(language: string, guide = "agents.md"): string[] {
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, "gm"))].map(([, code]) => code ?? "");
 }
 
-/** A directory where the packed agent is installed, with the packages that it names: as npm would, without a registry. */
+/** Runs commands of the guide as a shell would that somebody types them into. */
+async function shell(commands: string, directory: string): Promise<string> {
+  const { SEQUENCER_API_KEY, STATESET_DIR, FORCE_COLOR, ...env } = process.env;
+  return (await run("bash", ["-euo", "pipefail", "-c", commands], { cwd: directory, env })).stdout;
+}
+
+/** The packages that a package needs, and those that they need. */
+function dependenciesOf(directory: string): string[] {
+  const { dependencies = {} } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as {
+    dependencies?: object;
+  };
+  const direct = Object.keys(dependencies);
+  return [...new Set([...direct, ...direct.flatMap((name) => dependenciesOf(join(ROOT, "node_modules", name)))])];
+}
+
+/** Files as npm would fetch them, of all packages that the agent needs: no registry is asked. */
+async function packedDependencies(directory: string): Promise<string[]> {
+  const pack = (name: string) =>
+    run("npm", ["pack", join(ROOT, "node_modules", name), "--silent", "--ignore-scripts"], { cwd: directory });
+  return (await Promise.all(dependenciesOf(AGENT).map(pack))).map(({ stdout }) => join(directory, stdout.trim()));
+}
+
+/** A directory where the agent was packed and installed, by the guide's first commands. */
 async function installed(): Promise<string> {
-  const directory = tempDir();
-  const place = join(directory, "node_modules", "@stateset", "agent");
-  mkdirSync(place, { recursive: true });
-  const pack = ["pack", AGENT, "--silent", "--pack-destination", directory];
-  const { stdout } = await run("npm", pack, { cwd: directory });
-  await run("tar", ["xzf", join(directory, stdout.trim()), "--strip-components=1", "-C", place]);
-  const { dependencies } = JSON.parse(readFileSync(join(AGENT, "package.json"), "utf8")) as { dependencies: object };
-  mkdirSync(join(directory, "node_modules", "@noble"));
-  for (const name of Object.keys(dependencies)) {
-    symlinkSync(join(ROOT, "node_modules", name), join(directory, "node_modules", name));
-  }
-  writeFileSync(join(directory, "package.json"), '{ "type": "module" }');
+  const [directory, packages] = [tempDir(), await packedDependencies(tempDir())];
+  const [install = ""] = blocks("sh");
+  const { version } = JSON.parse(readFileSync(join(AGENT, "package.json"), "utf8")) as { version: string };
+  const [buildAgain, npmInstall] = ["npm run -s build:agent\n", `npm install ./stateset-agent-${version}.tgz`];
+  expect(install).toContain(buildAgain);
+  expect(install).toContain(npmInstall);
+  const offline = `${npmInstall} --offline --no-audit --no-fund --loglevel error ${packages.join(" ")}`;
+  await shell(install.replace(buildAgain, "").replace(npmInstall, offline).replaceAll(".data/shop", directory), ROOT);
   return directory;
 }
+
+let directory: string;
+beforeAll(async () => {
+  await buildAgent();
+  directory = await installed();
+});
 
 describe("the guide's five minutes", () => {
   let server: LocalServer;
 
   beforeAll(async () => {
-    const variables = { ...newVariables(), SEAL_MAX_EVENTS: "1" };
+    const variables = { ...newVariables(), SEAL_MAX_EVENTS: "1", BOOTSTRAP_ADMIN_API_KEY: API_KEY };
     server = await startWorker({ bundle: await bundleWorker(), variables, dataDirectory: tempDir(), port: 0 });
   });
   afterAll(() => server.stop());
 
-  test("lead to a proof that somebody else verifies", async () => {
-    const directory = await installed();
+  const here = (code: string): string => code.replaceAll("http://127.0.0.1:8080", server.url);
+
+  test("lead to a proof that somebody else verifies, with the command", async () => {
+    const commands = blocks("sh").filter((code) => code.includes("stateset-sync"));
+    expect(commands).toHaveLength(3);
+    const said = await shell(commands.map(here).join("\n").replaceAll("dev_admin_key", API_KEY), directory);
+    const checks = ["content", "signature", "receipt", "inclusion", "stateRoot"];
+    const ok = (names: readonly string[]): string[] => names.map((name) => `ok    ${name}`);
+    const lines = said.trimEnd().split("\n");
+    expect(lines.slice(lines.indexOf("Pushed 1 event."))).toEqual([
+      "Pushed 1 event.",
+      `The proof of event 1 is in ${join(directory, "proof.json")}`,
+      "Pulled 1 event, up to 1, and verified 1 sealed batch.",
+      ...ok([...checks, "log"]),
+      "The proof is valid.",
+      ...ok(checks),
+      "The proof is valid.",
+      ...ok(checks.slice(1)),
+      "fail  content: payload_plain_hash is not the hash of payload",
+      "The proof is NOT valid.",
+      "exit code 1",
+    ]);
+    expect(said).not.toContain(API_KEY);
+  });
+
+  test("lead there in JavaScript too", async () => {
     for (const code of blocks("js")) {
       const [, name] = /^\/\/ (\S+)\n/.exec(code) ?? [];
-      writeFileSync(join(directory, name ?? ""), code.replaceAll("http://127.0.0.1:8080", server.url));
+      writeFileSync(join(directory, name ?? ""), here(code).replaceAll("dev_admin_key", API_KEY));
     }
-    const [install = "", commands = ""] = blocks("sh");
-    const { version } = JSON.parse(readFileSync(join(AGENT, "package.json"), "utf8")) as { version: string };
-    expect(install).toContain(`npm install ./stateset-agent-${version}.tgz`);
-    const { stdout } = await run("bash", ["-euc", commands], { cwd: directory });
+    const commands = blocks("sh").at(-1) ?? "";
     const said = [...commands.matchAll(/# (.*)$/gm)].flatMap(([, comment]) => (comment ?? "").split(/, then: /));
-    expect(stdout.trimEnd().split("\n")).toEqual(said);
+    expect((await shell(commands, directory)).trimEnd().split("\n")).toEqual(said);
     // The second time it is the same agent, with the next number.
-    const again = await run("node", ["shop.mjs"], { cwd: directory });
-    expect(again.stdout).toMatch(/^accepted 2\ntrue /);
+    expect(await shell("node shop.mjs", directory)).toMatch(/^accepted 2\ntrue /);
   });
 });
 
@@ -79,9 +125,8 @@ describe("the guide to the MCP server", () => {
       code: 2,
       stderr: expect.stringContaining(`npm install ${MCP_SDK}`),
     });
-    for (const name of ["@modelcontextprotocol", ".bin"]) mkdirSync(join(directory, "node_modules", name));
+    mkdirSync(join(directory, "node_modules", "@modelcontextprotocol"));
     symlinkSync(join(ROOT, "node_modules", MCP_SDK), join(directory, "node_modules", MCP_SDK));
-    symlinkSync(program, join(directory, "node_modules", ".bin", "stateset-agent-mcp"));
 
     const [configuration = ""] = blocks("json", "mcp.md");
     const { command, args, env } = (
@@ -111,7 +156,6 @@ describe("the guide to the MCP server", () => {
 
 describe("the package", () => {
   test("has types for whoever imports it", async () => {
-    const directory = await installed();
     const program = `
       import { createAgent, memoryStore, type AgentStatus, type Outcome } from "@stateset/agent";
       import { openSqliteStore } from "@stateset/agent/sqlite";
@@ -125,9 +169,9 @@ describe("the package", () => {
       const text: string = status.pulledSequence;
       console.log(numbers, text, toHex, verifyEvidence, memoryStore);
     `;
-    writeFileSync(join(directory, "use.ts"), program);
+    writeFileSync(join(directory, "use.mts"), program);
     const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2024,dom"];
-    await run(process.execPath, [TSC, ...options, "use.ts"], { cwd: directory });
+    await run(process.execPath, [TSC, ...options, "use.mts"], { cwd: directory });
   });
 
   test.each(["index", "protocol"])(
@@ -148,6 +192,13 @@ describe("the package", () => {
       expect(bundle?.contents.length).toBeGreaterThan(10_000);
     },
   );
+
+  test("has a command that runs where it is installed", async () => {
+    const { version } = JSON.parse(readFileSync(join(AGENT, "package.json"), "utf8")) as { version: string };
+    expect(await shell("npx stateset-sync --version && node_modules/.bin/stateset-sync help init", directory)).toMatch(
+      new RegExp(`^${version}\\nUsage: stateset-sync init `),
+    );
+  });
 
   test("names the versions that this repository is tested with", () => {
     const of = (path: string) =>

@@ -82,7 +82,14 @@ test("docs/storage-schema.md names every table and column of both objects and of
 });
 
 test("paths and links in the documents lead somewhere", () => {
-  for (const document of ["README.md", "ARCHITECTURE.md", "docs/decisions/README.md", "docs/threat-model.md"]) {
+  for (const document of [
+    "README.md",
+    "ARCHITECTURE.md",
+    "docs/agents.md",
+    "docs/stateset-sync.md",
+    "docs/decisions/README.md",
+    "docs/threat-model.md",
+  ]) {
     const text = read(document);
     const directory = document.includes("/") ? document.slice(0, document.lastIndexOf("/") + 1) : "";
     const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => directory + (path ?? ""));

@@ -153,8 +153,9 @@ function first<Row>(rows: Iterable<Row>, wants: (row: Row) => boolean, limit = I
   return found;
 }
 
-function isAsked(row: OutboxRow, { eventId, agentId, state, entity }: OutboxQuery): boolean {
+function isAsked(row: OutboxRow, { eventId, agentId, state, entity, afterId = 0 }: OutboxQuery): boolean {
   return (
+    row.id > afterId &&
     (eventId === undefined || row.eventId === eventId) &&
     (agentId === undefined || row.agentId === agentId) &&
     (state === undefined || row.state === state) &&

@@ -188,11 +188,12 @@ interface Condition {
   readonly bindings: readonly Binding[];
 }
 
-function outboxCondition({ eventId, agentId, state, entity }: OutboxQuery): Condition {
+function outboxCondition({ eventId, agentId, state, entity, afterId }: OutboxQuery): Condition {
   return allOf([
     [" AND event_id = ?", eventId],
     [" AND source_agent = ?", agentId],
     [" AND state = ?", state],
+    [" AND id > ?", afterId],
     ...entityConditions(entity),
   ]);
 }

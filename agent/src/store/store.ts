@@ -66,6 +66,8 @@ export interface OutboxQuery {
   readonly agentId?: string;
   readonly state?: OutboxState;
   readonly entity?: EntityRef;
+  /** Only rows that were recorded after this one. */
+  readonly afterId?: number;
   /** Most rows; all when absent. */
   readonly limit?: number;
 }

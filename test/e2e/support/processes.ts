@@ -132,7 +132,7 @@ export function collectOutput(child: ChildProcess): { readonly text: () => strin
 }
 
 /** What these streams carry, in the order in which it comes. */
-function collectText(...streams: (Readable | null)[]): { readonly text: () => string } {
+export function collectText(...streams: (Readable | null)[]): { readonly text: () => string } {
   let text = "";
   for (const stream of streams) stream?.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   return { text: () => text };

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { sendableTogether } from "../../../agent/src/push.ts";
+import { memoryStore } from "../../../agent/src/store/memory.ts";
 import type { OutboxRow } from "../../../agent/src/store/store.ts";
+import { generateSeed, signingKeyFromSeed } from "../../../src/ves/index.ts";
 import { testStream } from "../../support/agents.ts";
 
 const change = { entityType: "order", entityId: "1", eventType: "order.changed", payload: { by: "me" } };
@@ -101,6 +103,27 @@ describe("conflicts", () => {
     await agent.sync();
     expect(model.log).toHaveLength(2);
     expect(model.log[1]).toMatchObject({ base_version: 1, command_id: second.eventId });
+  });
+
+  test("what is said again is signed with the key that the agent has by then", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const store = { ...memoryStore(), close: () => undefined };
+    const { agent: before, identity } = await newAgent({ store });
+    const { agent: other } = await newAgent();
+    const { eventId } = await before.record(based);
+    await other.record(change);
+    await other.push();
+    await before.sync();
+    await before.close();
+
+    const rotated = { ...identity, keyId: 2 };
+    const key = await signingKeyFromSeed(generateSeed());
+    model.register(rotated, key);
+    const { agent: after } = await newAgent({ store, identity: rotated, key });
+    await after.resolve(eventId, "rebase");
+    await after.sync();
+    expect(model.log[1]).toMatchObject({ agent_key_id: 2, command_id: eventId });
+    expect(await other.pull()).toMatchObject({ pulled: 2, quarantined: 0 });
   });
 
   test("each may be decided by itself", async () => {

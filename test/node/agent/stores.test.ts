@@ -89,6 +89,7 @@ describe.each(stores)("the store %s", (_name, open) => {
       expect(ids({ eventId: "none" })).toEqual([]);
       expect(ids({ entity })).toEqual(["z", "y", "x"]);
       const [first, last] = [tables.outbox({})[0], tables.outbox({ eventId: "w" })[0]];
+      expect(ids({ afterId: first?.id ?? 0, agentId: "a" })).toEqual(["y", "x"]);
       expect(last).toMatchObject({ baseVersion: 3, commandId: "c", replaces: "x", state: "pending", receipt: null });
       expect(first?.signingHash).toEqual(hash);
 

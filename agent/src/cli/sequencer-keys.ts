@@ -1,0 +1,20 @@
+import { UsageError } from "../../../scripts/lib/usage.ts";
+
+/** Keys of the sequencer that are given rather than believed on first use. */
+export const SEQUENCER_KEY_OPTION = { "sequencer-key": { type: "string", multiple: true } } as const;
+
+/** The lines of `--help` for it. */
+export const SEQUENCER_KEY_HELP = `  --sequencer-key V=HEX the sequencer's public key of version V: then no others are believed;
+                        may be given several times
+`;
+
+/** As hex by version; `undefined` when none is given. @throws UsageError */
+export function readSequencerKeys(given: readonly string[] | undefined): Record<string, string> | undefined {
+  if (given === undefined) return undefined;
+  const keys = given.map((text) => {
+    const [, version, hex] = /^(\d{1,9})=(?:0x)?([0-9a-f]{64})$/i.exec(text) ?? [];
+    if (version !== undefined && hex !== undefined) return [String(Number(version)), hex.toLowerCase()] as const;
+    throw new UsageError("--sequencer-key takes VERSION=KEY, a number and 64 hex digits.");
+  });
+  return Object.fromEntries(keys);
+}

@@ -1,0 +1,541 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Evidence } from "../../agent/src/evidence.ts";
+import { call } from "../../scripts/lib/client.ts";
+import { freePort } from "../../scripts/lib/ports.ts";
+import { toHex } from "../../src/ves/index.ts";
+import {
+  bundleCommand,
+  expectNoSecretShown,
+  newAgent,
+  newPlace,
+  type Place,
+  run,
+  secret,
+  start,
+} from "./support/agent-command.ts";
+import {
+  bundleFile,
+  receiptPublicKey,
+  removeTempDirs,
+  type ServerProcess,
+  startServer,
+  tempDir,
+  waitUntil,
+} from "./support/processes.ts";
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const ANY_UUID = expect.stringMatching(UUID) as string;
+const HEX_32 = expect.stringMatching(/^[0-9a-f]{64}$/) as string;
+const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string;
+const ORDER = ["order", "ORD-1", "order.created"];
+
+let server: ServerProcess;
+
+beforeAll(async () => {
+  await bundleCommand();
+  server = await startServer(await bundleFile(), tempDir(), { variables: { SEAL_MAX_AGE_MS: "100" } });
+});
+afterEach(expectNoSecretShown);
+afterAll(async () => {
+  await server.kill();
+  removeTempDirs();
+});
+
+/** What a run with `--json` says of an error. */
+async function errorOf(place: Place, args: readonly string[], code: number, given = {}): Promise<[string, string]> {
+  const { error } = (await place.json(args, code, given)) as { error: { code: string; message: string } };
+  return [error.code, error.message];
+}
+
+async function recordOne(place: Place, ...more: readonly string[]): Promise<string> {
+  const { events } = (await place.json(["record", ...ORDER, '{"total":"42.00"}', ...more])) as {
+    events: readonly { eventId: string }[];
+  };
+  return events[0]?.eventId ?? "";
+}
+
+/** The stream of an agent, as options of another's init. */
+function streamOf({ directory }: Place): string[] {
+  const { tenantId, storeId } = JSON.parse(readFileSync(join(directory, "config.json"), "utf8"));
+  return ["--tenant", tenantId, "--store", storeId];
+}
+
+function modeOf(...path: readonly string[]): string {
+  return (statSync(join(...path)).mode & 0o777).toString(8);
+}
+
+describe.concurrent("stateset-sync", () => {
+  test("goes from nothing to a proof that somebody else verifies", async () => {
+    const place = newPlace();
+    const { directory } = place;
+    const init = ["init", "--url", server.url, "--api-key-file", "-"];
+    const ids = { tenantId: ANY_UUID, storeId: ANY_UUID, agentId: ANY_UUID, keyId: null };
+    const made = await place.json(init, 0, { input: `${secret(server.apiKey)}\n` });
+    expect(made).toEqual({ directory, isNew: true, url: server.url, ...ids, hasApiKey: true });
+    expect(await place.json(["init", "--url", server.url])).toEqual({ ...(made as object), isNew: false });
+    const key = { keyId: 1, publicKey: HEX_32 };
+    const generated = await place.json(["keys", "generate"]);
+    expect(generated).toEqual({ ...key, file: join(directory, "keys", "1.json") });
+    expect(await place.json(["keys", "register"])).toEqual({ ...key, isNew: true });
+    expect(await place.json(["keys", "register"])).toEqual({ ...key, isNew: false });
+    const modes = [[], ["keys"], ["keys", "1.json"], ["api-key"], ["config.json"], ["outbox.db"]];
+    expect(modes.map((path) => modeOf(directory, ...path))).toEqual(["700", "700", "600", "600", "600", "600"]);
+
+    const recorded = await place.json(["record", ...ORDER, '{"total":"42.00"}', "--base-version", "current"]);
+    expect(recorded).toEqual({ events: [{ eventId: ANY_UUID, baseVersion: 0 }], refused: [] });
+    const { eventId } = (recorded as { events: [{ eventId: string }] }).events[0];
+    expect(await place.json(["push"])).toEqual({
+      outcomes: [{ kind: "accepted", eventId, sequenceNumber: 1 }],
+      stopped: null,
+      pending: 0,
+      conflicts: 0,
+    });
+    const file = join(directory, "..", "proof.json");
+    const proof = await place.json(["proof", eventId, "--out", file]);
+    expect(proof).toEqual({ eventId, sequenceNumber: 1, batchId: ANY_UUID, file });
+    expect(await place.json(["pull"])).toEqual({ pulled: 1, quarantined: 0, batches: 1, sequence: 1, conflicts: 0 });
+    const passed = ["content", "signature", "receipt", "inclusion", "stateRoot"];
+    const verdict = { valid: true, passed: [...passed, "log"], problems: [] };
+    expect(await place.json(["verify", file])).toEqual(verdict);
+
+    // Somebody else has the proof and the sequencer's public key, and nothing more.
+    const believed = ["--sequencer-key", `1=${toHex(await receiptPublicKey())}`];
+    expect(await newPlace().json(["verify", file, ...believed])).toEqual({ ...verdict, passed });
+    const evidence = JSON.parse(readFileSync(file, "utf8")) as Evidence;
+    (evidence.event as { payload: unknown }).payload = { total: "43.00" };
+    const tampered = { input: JSON.stringify(evidence) };
+    const message = "payload_plain_hash is not the hash of payload";
+    expect(await newPlace().json(["verify", "-", ...believed], 1, tampered)).toEqual({
+      valid: false,
+      passed: passed.slice(1),
+      problems: [{ check: "content", message }],
+    });
+    const { code, out } = await run(["verify", "-", ...believed, "--dir", directory], tampered);
+    expect([code, out]).toEqual([1, expect.stringContaining(`fail  content: ${message}\nThe proof is NOT valid.\n`)]);
+    const stranger = ["--sequencer-key", `1=${"0".repeat(64)}`];
+    expect(await newPlace().json(["verify", file, ...stranger], 1)).toMatchObject({ valid: false });
+    expect(await errorOf(newPlace(), ["verify", "-", ...believed], 1, { input: "[" })).toEqual([
+      "MALFORMED_PROOF",
+      "PROOF is no proof: it is not a JSON object.",
+    ]);
+    expect(await newPlace().json(["verify", "-", ...believed], 1, { input: "{}" })).toMatchObject({ valid: false });
+
+    const event = { entityType: "order", entityId: "ORD-1", eventType: "order.created", payload: { total: "42.00" } };
+    const where = { sequenceNumber: 1, sequencedAt: TIME, createdAt: TIME, agentId: ANY_UUID };
+    expect(await place.json(["history", "order", "ORD-1"])).toEqual({
+      entityType: "order",
+      entityId: "ORD-1",
+      version: 1,
+      events: [{ eventId, ...event, ...where }],
+      unsequenced: [],
+    });
+    const audit = { events: 1, receipts: 1, batches: 1, sealedSequence: 1, stateRoot: HEX_32, problems: [] };
+    expect(await place.json(["verify"])).toEqual({ valid: true, ...audit });
+    expect(await place.json(["status"])).toEqual({
+      url: server.url,
+      ...ids,
+      keyId: 1,
+      outbox: { pending: 0, accepted: 1, rejected: 0, conflict: 0, rebased: 0, dropped: 0 },
+      unanswered: 0,
+      pushedSequence: 1,
+      pulledSequence: 1,
+      headSequence: 1,
+      sealedSequence: 1,
+      stateRoot: HEX_32,
+      quarantined: 0,
+      contradiction: null,
+      lastSyncAt: TIME,
+    });
+    const { healthy, checks } = (await place.json(["doctor"])) as {
+      healthy: boolean;
+      checks: { name: string; status: string }[];
+    };
+    expect([healthy, checks.filter(({ status }) => status !== "ok")]).toEqual([true, []]);
+    expect(checks.map(({ name }) => name)).toEqual(
+      "config permissions key store log unsent conflicts quarantine server clock sequencer-keys credential registration".split(
+        " ",
+      ),
+    );
+  });
+
+  test("asks a contract whether the event is anchored", async () => {
+    const place = await newAgent(server);
+    const eventId = await recordOne(place);
+    await place.json(["push"]);
+    const file = join(tempDir(), "proof.json");
+    await place.json(["proof", eventId, "--out", file]);
+    let answer: object = {};
+    const calls: { method: string; params: [{ to: string; data: string }, string] }[] = [];
+    const node = createServer((request: IncomingMessage, response) => {
+      let text = "";
+      request.on("data", (chunk) => (text += chunk));
+      request.on("end", () => {
+        calls.push(JSON.parse(text));
+        response.end(JSON.stringify(answer));
+      });
+    });
+    await new Promise<void>((resolve) => void node.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
+    const contract = `0x${"5".repeat(40)}`;
+    const env = { L2_RPC_URL: url };
+    const ask = ["verify", file, "--contract", contract];
+    answer = { result: `0x${"1".padStart(64, "0")}` };
+    expect(await place.json(ask, 0, { env })).toMatchObject({
+      valid: true,
+      passed: expect.arrayContaining(["anchor"]),
+    });
+    expect(calls).toMatchObject([{ method: "eth_call", params: [{ to: contract }, "latest"] }]);
+    answer = { result: `0x${"0".repeat(64)}` };
+    const message = "the contract does not find the event in an anchored batch";
+    expect(await place.json([...ask, "--rpc-url", url], 1)).toMatchObject({ problems: [{ check: "anchor", message }] });
+    answer = { error: { message: "too busy" } };
+    expect(await errorOf(place, ask, 3, { env })).toEqual([
+      "CHAIN_UNREACHABLE",
+      "The chain's node cannot be asked: too busy. Look whether --rpc-url is right.",
+    ]);
+    node.close();
+    expect((await errorOf(place, ask, 3, { env }))[0]).toBe("CHAIN_UNREACHABLE");
+    expect((await errorOf(place, ask, 2))[1]).toMatch(/^--contract needs --rpc-url/);
+  });
+
+  test("records without a network, and pushes when there is one", async () => {
+    const place = newPlace();
+    const nowhere = `http://127.0.0.1:${await freePort()}`;
+    await place.json(["init", "--url", nowhere, "--api-key-file", "-"], 0, { input: secret(server.apiKey) });
+    await place.json(["keys", "generate"]);
+    const eventId = await recordOne(place);
+    const lines = [
+      { entityType: "order", entityId: "A", eventType: "order.created", payload: 1, baseVersion: "current" },
+      { entityType: "order", entityId: "A", eventType: "order.paid", payload: 2, baseVersion: "current" },
+      { entityType: "order", entityId: "B", eventType: "order.paid" },
+      { entityType: "order", entityId: "B", eventType: "order.paid", payload: 3, eventId },
+      { entityType: "", entityId: "B", eventType: "order.paid", payload: 4 },
+    ];
+    const input = `${lines.map((line) => JSON.stringify(line)).join("\n")}\n\n{\n`;
+    expect(await place.json(["record", "--from", "-"], 1, { input })).toEqual({
+      events: [
+        { eventId: ANY_UUID, baseVersion: 0 },
+        { eventId: ANY_UUID, baseVersion: 1 },
+      ],
+      refused: [
+        { line: 3, code: "INVALID_EVENT", message: "payload: is missing" },
+        { line: 4, code: "EVENT_EXISTS", message: `An event ${eventId} was recorded before` },
+        { line: 5, code: "INVALID_EVENT", message: expect.stringContaining("entity_type") as string },
+        { line: 7, code: "INVALID_EVENT", message: expect.stringContaining("no JSON") as string },
+      ],
+    });
+    expect((await errorOf(place, ["record", ...ORDER, "1", "--event-id", eventId], 1))[0]).toBe("EVENT_EXISTS");
+    const many = lines.slice(0, 1).concat(Array.from({ length: 259 }, () => ({ ...lines[0], entityId: "C" }) as never));
+    const path = join(tempDir(), "events.jsonl");
+    writeFileSync(path, many.map((line) => JSON.stringify(line)).join("\r\n"));
+    expect((await place.run("record", "--from", path)).out).toBe("Recorded 260 events.\n");
+
+    const away = ["--attempts", "1"];
+    const failed = await place.json(["push", ...away], 3);
+    expect(failed).toMatchObject({ stopped: { code: "UNREACHABLE" }, pending: 263 });
+    // The third expects what the second makes: they do not share a request.
+    expect((failed as { outcomes: object[] }).outcomes).toMatchObject([{ kind: "unknown" }, { kind: "unknown" }]);
+    const told = await place.run("push", ...away);
+    expect([told.code, told.out]).toEqual([3, "Pushed 0 events.\n263 events still to be sent.\n"]);
+    expect(told.err).toMatch(/^The sequencer cannot be reached: .*\. Try again later; stateset-sync doctor tells.*\n$/);
+    expect((await errorOf(place, ["pull", ...away], 3))[0]).toBe("UNREACHABLE");
+    expect(await place.json(["verify"])).toMatchObject({ valid: true, events: 0 });
+    const doctor = (await place.json(["doctor"], 3)) as { checks: object[] };
+    expect(doctor.checks.slice(-4)).toMatchObject([
+      { name: "unsent", status: "warn", message: expect.stringMatching(/^263 events to be sent, 2 of them sent/) },
+      { name: "conflicts" },
+      { name: "quarantine" },
+      { name: "server", status: "fail", message: expect.stringContaining(nowhere) },
+    ]);
+
+    const config = join(place.directory, "config.json");
+    writeFileSync(config, readFileSync(config, "utf8").replace(nowhere, server.url));
+    await place.json(["keys", "register"]);
+    expect((await place.run("push")).out).toBe("Pushed 263 events.\n");
+    expect(await place.json(["pull"])).toMatchObject({ pulled: 263, quarantined: 0 });
+    expect((await place.run("history", "order", "A")).out.split("\n")).toHaveLength(4);
+  });
+
+  test("refuses a credential that is wrong, and never says which", async () => {
+    const place = newPlace();
+    await place.json(["init", "--url", server.url]);
+    await place.json(["keys", "generate"]);
+    const wrong = secret("wrong-key-314159265358979");
+    const env = { SEQUENCER_API_KEY: wrong };
+    expect(await errorOf(place, ["keys", "register"], 1)).toEqual([
+      "UNAUTHORIZED",
+      "There is no API key to be used. Give another credential: stateset-sync init --api-key-file PATH keeps one.",
+    ]);
+    expect((await errorOf(place, ["keys", "register"], 1, { env }))[0]).toBe("UNAUTHORIZED");
+    expect((await errorOf(place, ["pull"], 1, { env }))[0]).toBe("UNAUTHORIZED");
+    const doctor = (await place.json(["doctor"], 1, { env })) as { checks: object[] };
+    expect(doctor.checks.at(-1)).toMatchObject({ name: "credential", status: "fail" });
+    // What may not stand in a header would be quoted by Node.
+    const broken = { SEQUENCER_API_KEY: `${wrong}\n${wrong}` };
+    expect((await errorOf(place, ["pull"], 2, { env: broken }))[0]).toBe("USAGE");
+    for (const input of [`${wrong}\u0007`, "", `${wrong} ${wrong}`]) {
+      expect((await errorOf(place, ["pull", "--api-key-file", "-"], 2, { input }))[0]).toBe("USAGE");
+    }
+    expect(await errorOf(place, ["pull", "--api-key-file", "/none"], 2)).toEqual([
+      "USAGE",
+      "--api-key-file: /none cannot be read: it is not there. See stateset-sync pull --help",
+    ]);
+    const withPassword = `http://user:${wrong}@127.0.0.1`;
+    for (const args of [
+      ["init", "--url", withPassword],
+      ["init", "--api-key", wrong],
+      [`--api-key=${wrong}`],
+      ["pull", wrong],
+    ]) {
+      expect((await errorOf(newPlace(), args, 2))[0]).toBe("USAGE");
+    }
+    // A reader may not register keys.
+    const { tenantId, agentId } = (await place.json(["status"])) as { tenantId: string; agentId: string };
+    const minted = await call<{ apiKey: string }>(server, "POST", `/api/v1/agents/${agentId}/api-keys`, {
+      tenantId,
+      permissions: "read",
+    });
+    const reader = { SEQUENCER_API_KEY: secret(minted.apiKey) };
+    expect(await errorOf(place, ["keys", "register"], 1, { env: reader })).toEqual([
+      "FORBIDDEN",
+      expect.stringMatching(/Admin permission required\. Use a credential that may do it: --api-key-file PATH\.$/),
+    ]);
+    expect(await place.json(["pull"], 0, { env: reader })).toMatchObject({ pulled: 0 });
+  });
+
+  test("keeps its files for nobody else, and refuses to work when others may use them", async () => {
+    const place = await newAgent(server);
+    const { directory } = place;
+    const at = (...names: string[]): string => join(directory, ...names);
+    const refusals: [path: string, mode: number, private_: number, args: string[]][] = [
+      [directory, 0o755, 0o700, ["status"]],
+      [directory, 0o710, 0o700, ["init", "--url", server.url]],
+      [at("keys"), 0o750, 0o700, ["record", ...ORDER, "1"]],
+      [at("keys", "1.json"), 0o644, 0o600, ["record", ...ORDER, "1"]],
+      [at("keys", "1.json"), 0o640, 0o600, ["keys", "export"]],
+      [at("api-key"), 0o263, 0o600, ["pull"]],
+    ];
+    for (const [path, mode, wanted, args] of refusals) {
+      chmodSync(path, mode);
+      const message = `${path} is open to others (mode ${mode.toString(8)}): run chmod ${wanted.toString(8)} ${path}.`;
+      expect(await errorOf(place, args, 1)).toEqual(["UNSAFE_PERMISSIONS", message]);
+      chmodSync(path, wanted);
+    }
+    chmodSync(at("outbox.db"), 0o644);
+    const { checks } = (await place.json(["doctor"], 1)) as { checks: object[] };
+    expect(checks[1]).toMatchObject({ name: "permissions", status: "fail" });
+    chmodSync(at("outbox.db"), 0o600);
+    expect((await place.run("record", ...ORDER, "1")).code).toBe(0);
+    const open = join(tempDir(), "open");
+    mkdirSync(open);
+    chmodSync(open, 0o755);
+    expect((await run(["init", "--url", server.url, "--dir", open])).err).toContain(`run chmod 700 ${open}`);
+    expect(existsSync(join(open, "config.json"))).toBe(false);
+  });
+
+  test("rotates and revokes keys", async () => {
+    const place = await newAgent(server);
+    const first = await recordOne(place);
+    expect((await errorOf(place, ["keys", "generate"], 1))[0]).toBe("KEY_EXISTS");
+    expect(await place.json(["keys", "rotate"])).toEqual({ keyId: 2, publicKey: HEX_32, previousKeyId: 1 });
+    expect(await errorOf(place, ["keys", "revoke", "2"], 1)).toEqual([
+      "KEY_IN_USE",
+      "Key 2 is in use: run stateset-sync keys rotate first, or give --force.",
+    ]);
+    expect((await errorOf(place, ["keys", "revoke", "1"], 1))[1]).toMatch(/^Key 1 has signed 1 event not sent yet/);
+    const second = await recordOne(place);
+    await place.json(["push"]);
+    expect(await place.json(["keys", "revoke", "1"])).toEqual({ keyId: 1, revokedAt: TIME, wasUsed: false });
+    expect(await place.json(["keys", "revoke", "1"])).toMatchObject({ keyId: 1 });
+    expect((await errorOf(place, ["keys", "revoke", "9"], 1))[0]).toBe("NOT_FOUND");
+    expect((await errorOf(place, ["keys", "register", "1"], 1))[0]).toBe("KEY_NOT_ACTIVE");
+    expect(await place.json(["pull"])).toMatchObject({ pulled: 2, quarantined: 0 });
+    for (const eventId of [first, second]) {
+      const file = join(tempDir(), "proof.json");
+      await place.json(["proof", eventId, "--out", file]);
+      expect(await place.json(["verify", file])).toMatchObject({ valid: true });
+    }
+    const bounds = { validFrom: null, validTo: null };
+    const one = { keyId: 1, publicKey: HEX_32, status: "revoked", isUsed: false, isLocal: true, ...bounds };
+    const two = { ...one, keyId: 2, status: "active", isUsed: true, revokedAt: null };
+    expect(await place.json(["keys", "list"])).toEqual({ keys: [{ ...one, revokedAt: TIME }, two] });
+    expect(await place.json(["keys", "list", "--local"])).toMatchObject({ keys: [{ status: null }, { status: null }] });
+
+    const exported = (await place.json(["keys", "export"])) as { publicKey: string };
+    expect(exported).toEqual({
+      tenantId: ANY_UUID,
+      agentId: ANY_UUID,
+      keyId: 2,
+      publicKey: HEX_32,
+      proofOfPossession: expect.stringMatching(/^[0-9a-f]{128}$/) as string,
+    });
+    const backup = join(tempDir(), "seed");
+    await place.json(["keys", "export", "2", "--seed-to", backup]);
+    expect((await errorOf(place, ["keys", "export", "2", "--seed-to", backup], 1))[0]).toBe("FILE_EXISTS");
+    const restored = newPlace();
+    await restored.json(["init", "--url", server.url]);
+    const generate = ["keys", "generate", "--key-id", "2", "--seed-file", backup];
+    expect(await restored.json(generate)).toMatchObject({ keyId: 2, publicKey: exported.publicKey });
+
+    // The key in use is lost to somebody: it is ended at once, and what it signed is refused.
+    await recordOne(place);
+    expect(await place.json(["keys", "revoke", "2", "--force"])).toMatchObject({ wasUsed: true });
+    expect(await place.json(["push"], 1)).toMatchObject({
+      outcomes: [{ kind: "rejected", advice: "register-key", reason: expect.stringMatching(/^agent_key_invalid/) }],
+    });
+    expect((await errorOf(place, ["record", ...ORDER, "1"], 2))[0]).toBe("NO_KEY");
+    expect(await place.json(["keys", "generate"])).toMatchObject({ keyId: 3 });
+    await place.json(["keys", "register"]);
+    await recordOne(place);
+    expect((await place.run("push")).out).toBe("Pushed 1 event.\n");
+    // A rotation that was cut off after its key was made is finished with that key.
+    const key = JSON.parse(readFileSync(join(place.directory, "keys", "3.json"), "utf8"));
+    await restored.json(["init"]);
+    await place.json(["keys", "rotate"]);
+    const config = join(place.directory, "config.json");
+    writeFileSync(config, readFileSync(config, "utf8").replace('"keyId": 4', '"keyId": 3'));
+    expect(await place.json(["keys", "rotate"])).toMatchObject({ keyId: 4, previousKeyId: key.keyId });
+  });
+
+  test("lists conflicts, and ends them", async () => {
+    const mine = await newAgent(server);
+    const other = await newAgent(server, streamOf(mine));
+    const based = ["--base-version", "current"];
+    const first = await recordOne(mine, ...based);
+    const second = await recordOne(mine, ...based);
+    await recordOne(other);
+    await other.json(["push"]);
+    const pushed = await mine.json(["push"], 4);
+    expect(pushed).toMatchObject({ outcomes: [{ kind: "rejected", advice: "resolve" }], conflicts: 2, pending: 0 });
+    expect((await errorOf(mine, ["resolve", "--all", "--rebase"], 1))[0]).toBe("PULL_FIRST");
+    expect(await mine.json(["pull"], 4)).toMatchObject({ pulled: 1, conflicts: 2 });
+    const conflict = {
+      entityType: "order",
+      entityId: "ORD-1",
+      eventType: "order.created",
+      payload: { total: "42.00" },
+      createdAt: TIME,
+      message: expect.any(String) as string,
+    };
+    expect(await mine.json(["conflicts"], 4)).toEqual({
+      conflicts: [
+        { ...conflict, eventId: first, kind: "version", baseVersion: 0, currentVersion: 1 },
+        { ...conflict, eventId: second, kind: "follows", baseVersion: 1, currentVersion: 1 },
+      ],
+    });
+    expect((await mine.run("status")).code).toBe(4);
+    expect((await mine.run("conflicts")).out).toContain("expects 0, is 1");
+    expect(await mine.json(["resolve", first, "--rebase"])).toEqual({
+      resolution: "rebase",
+      resolved: [{ eventId: first, replacement: ANY_UUID }],
+      remaining: 1,
+    });
+    expect((await errorOf(mine, ["resolve", first, "--drop"], 1))[0]).toBe("NO_CONFLICT");
+    expect((await mine.run("resolve", "--all", "--drop")).out).toBe(`Dropped ${second}\n`);
+    expect((await mine.run("push")).out).toBe("Pushed 1 event.\n");
+    expect(await mine.json(["conflicts"])).toEqual({ conflicts: [] });
+  });
+
+  test("watches until Ctrl-C", async () => {
+    const writer = await newAgent(server);
+    const reader = await newAgent(server, streamOf(writer));
+    const watching = start(["watch", "--json", "--from", "1", "--dir", reader.directory]);
+    const readable = start(["watch", "--from", "1", "--count", "2", "--dir", writer.directory]);
+    const eventId = await recordOne(writer);
+    await writer.json(["push"]);
+    await waitUntil(() => watching.out().endsWith("\n"), 10_000, "the event is shown", watching.child);
+    expect(JSON.parse(watching.out())).toMatchObject({ sequenceNumber: 1, eventId, payload: { total: "42.00" } });
+    watching.child.kill("SIGINT");
+    const { code, out, err } = await watching.ended;
+    expect([code, err]).toEqual([130, ""]);
+    expect(out.split("\n")).toHaveLength(2);
+    await recordOne(writer);
+    await writer.json(["push"]);
+    const counted = await readable.ended;
+    expect([counted.code, counted.err]).toEqual([0, ""]);
+    expect(counted.out).toMatch(/^1 {2}.*order\.created {2}order ORD-1 {2}\{"total":"42\.00"\}\n2 {2}.*\n$/);
+    // Only what comes from now on.
+    expect((await errorOf(writer, ["watch", "--timeout", "1"], 3))[0]).toBe("TIMEOUT");
+  });
+
+  test("doctor finds what is damaged", async () => {
+    const place = await newAgent(server);
+    await recordOne(place);
+    await place.json(["push"]);
+    await place.json(["pull"]);
+    const checkOf = async (name: string, code = 1): Promise<object | undefined> => {
+      const { checks } = (await place.json(["doctor"], code)) as { checks: { name: string }[] };
+      return checks.find((check) => check.name === name);
+    };
+    const outbox = join(place.directory, "outbox.db");
+    const db = new DatabaseSync(outbox);
+    db.exec(`UPDATE pulled_events SET quarantine = 'is odd'`);
+    expect(await checkOf("quarantine", 0)).toMatchObject({
+      status: "warn",
+      message: expect.stringContaining("is odd"),
+    });
+    db.exec(`UPDATE pulled_events SET quarantine = NULL, entity_id = 'other'`);
+    expect(await checkOf("log")).toMatchObject({ status: "fail", message: expect.stringMatching(/not the one/) });
+    expect(await place.json(["verify"], 1)).toMatchObject({ valid: false, problems: { length: 1 } });
+    db.exec(`UPDATE sync_state SET value = json_object('1', '${"0".repeat(64)}') WHERE key = 'sequencer_keys'`);
+    expect(await checkOf("sequencer-keys")).toMatchObject({ status: "fail" });
+    db.close();
+    writeFileSync(outbox, "no database at all, but long enough to be looked at as one".repeat(100));
+    expect(await checkOf("store")).toMatchObject({ status: "fail" });
+    expect((await errorOf(place, ["status"], 1))[0]).toBe("OUTBOX_UNREADABLE");
+    const config = join(place.directory, "config.json");
+    writeFileSync(config, "{");
+    expect(await checkOf("config")).toMatchObject({ status: "fail" });
+    expect((await errorOf(place, ["status"], 1))[0]).toBe("MALFORMED_CONFIG");
+    expect((await newPlace().run("doctor")).code).toBe(1);
+  });
+});
+
+describe.concurrent("its words", () => {
+  test.for([
+    [[], 0, /^Usage: stateset-sync COMMAND \[options\]\n\n {2}init [^]*Exit codes:\n {4}0 {2}done\n/, ""],
+    [["help", "keys", "rotate"], 0, /^Usage: stateset-sync keys rotate \[options\]\n/, ""],
+    [["record", "--help"], 0, /^Usage: stateset-sync record \[ENTITY_TYPE\] [^]* --payload-file PATH/, ""],
+    [["keys"], 0, /^Usage: stateset-sync keys COMMAND/, ""],
+    [["--version"], 0, /^\d+\.\d+\.\d+\n$/, ""],
+    [["--fast"], 2, /^$/, "There is no such command. stateset-sync --help lists the commands.\n"],
+    [["recrod"], 2, /^$/, "There is no command recrod. Did you mean record?\n"],
+    [["keys", "rotat"], 2, /^$/, "There is no command keys rotat. Did you mean keys rotate?\n"],
+    [["help", "nothing"], 2, /^$/, "There is no command nothing. stateset-sync --help lists the commands.\n"],
+    [["push", "--fast"], 2, /^$/, "Unknown option '--fast'. See stateset-sync push --help\n"],
+    [["history", "order"], 2, /^$/, "ENTITY_ID is missing. See stateset-sync history --help\n"],
+    [["status", "now"], 2, /^$/, "There are too many arguments. See stateset-sync status --help\n"],
+  ] as const)("%j", async ([args, code, out, err]) => {
+    expect(await run(args)).toEqual({ code, out: expect.stringMatching(out) as string, err });
+  });
+
+  test("say what is missing, and what differs", async () => {
+    const place = newPlace();
+    expect((await errorOf(place, ["init"], 2))[1]).toMatch(/^Say where the sequencer is with --url\./);
+    expect((await errorOf(place, ["status"], 2))[0]).toBe("NOT_SET_UP");
+    await place.json(["init", "--url", "https://one.example", "--sequencer-key", `1=${"a".repeat(64)}`]);
+    expect(await errorOf(place, ["init", "--url", "https://two.example"], 1)).toEqual([
+      "CONFIG_DIFFERS",
+      `${join(place.directory, "config.json")} has url "https://one.example": change it there, or give another --dir.`,
+    ]);
+    expect((await errorOf(place, ["init", "--agent", "me"], 2))[1]).toMatch(/^--agent takes a UUID, not "me"\./);
+    expect((await errorOf(place, ["record", ...ORDER, "1"], 2))[0]).toBe("NO_KEY");
+    expect((await errorOf(place, ["record", ...ORDER, "{"], 2))[1]).toMatch(/^The payload is no JSON/);
+    expect((await errorOf(place, ["resolve", "--all"], 2))[1]).toMatch(/^Give --rebase or --drop\./);
+    expect((await errorOf(place, ["watch", "--from", "0"], 2))[1]).toMatch(/^--from takes a whole number/);
+  });
+
+  test("have colours where they are asked for, and nowhere else", async () => {
+    const place = newPlace();
+    await place.json(["init", "--url", "http://127.0.0.1:9"]);
+    const doctor = async (env: Readonly<Record<string, string>>): Promise<boolean> =>
+      (await run(["doctor", "--dir", place.directory], { env })).out.includes("\u001b[");
+    expect(await doctor({})).toBe(false);
+    expect(await doctor({ FORCE_COLOR: "1" })).toBe(true);
+  });
+});
