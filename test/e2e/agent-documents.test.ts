@@ -119,14 +119,14 @@ describe("the guide's five minutes", () => {
 
 describe("the guide to the MCP server", () => {
   test("configures a client whose server has the tools that it describes", async () => {
-    const directory = await installed();
-    const program = join(directory, "node_modules", "@stateset", "agent", "dist", "stateset-agent-mcp.js");
-    await expect(run("node", [program], { cwd: directory })).rejects.toMatchObject({
+    const own = await installed();
+    const program = join(own, "node_modules", "@stateset", "agent", "dist", "stateset-agent-mcp.js");
+    await expect(run("node", [program], { cwd: own })).rejects.toMatchObject({
       code: 2,
       stderr: expect.stringContaining(`npm install ${MCP_SDK}`),
     });
-    mkdirSync(join(directory, "node_modules", "@modelcontextprotocol"));
-    symlinkSync(join(ROOT, "node_modules", MCP_SDK), join(directory, "node_modules", MCP_SDK));
+    mkdirSync(join(own, "node_modules", "@modelcontextprotocol"));
+    symlinkSync(join(ROOT, "node_modules", MCP_SDK), join(own, "node_modules", MCP_SDK));
 
     const [configuration = ""] = blocks("json", "mcp.md");
     const { command, args, env } = (
@@ -139,7 +139,7 @@ describe("the guide to the MCP server", () => {
       new StdioClientTransport({
         command,
         args,
-        cwd: directory,
+        cwd: own,
         env: { ...env, VES_PRIVATE_KEY: "00".repeat(32), PATH: process.env["PATH"] ?? "" },
       }),
     );
