@@ -20,6 +20,9 @@ export interface SqliteDatabase {
 
 /** How long a transaction waits for those of other processes. */
 const BUSY_TIMEOUT_MS = 10_000;
+const BUSY_PAUSE_MS = 10;
+/** The primary result code (sqlite.org/rescode.html). */
+const SQLITE_BUSY = 5;
 
 /**
  * An agent's store in a file. Several processes may have it open.
@@ -33,10 +36,35 @@ export function openSqliteStore(path: string): AgentStore {
 /** An agent's store in a database that was opened elsewhere, with node:sqlite or better-sqlite3. The store closes it. */
 export function sqliteStore(db: SqliteDatabase): AgentStore {
   db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  db.exec("PRAGMA journal_mode = WAL");
+  useWal(db);
   // What is recorded is on disk before anybody hears of it, also when the power fails.
   db.exec("PRAGMA synchronous = FULL");
   return sqlAgentStore(sqlOf(db), () => db.close());
+}
+
+/**
+ * Where another process is writing to a file that is not in that mode yet, SQLite says at once that it is locked and waits for
+ * nothing, so that two that wait for each other cannot come to be.
+ *
+ * @throws Error when the file stays locked
+ */
+function useWal(db: SqliteDatabase): void {
+  const deadline = Date.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      db.exec("PRAGMA journal_mode = WAL");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
+    }
+  }
+}
+
+/** As node:sqlite says it, or better-sqlite3. */
+function isBusy(error: unknown): boolean {
+  const { errcode, code } = error as { readonly errcode?: unknown; readonly code?: unknown };
+  return errcode === SQLITE_BUSY || code === "SQLITE_BUSY";
 }
 
 function sqlOf(db: SqliteDatabase): SqlStore {

@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, test } from "vitest";
 import { memoryStore } from "../../../agent/src/store/memory.ts";
 import { openSqliteStore, type SqliteDatabase, sqliteStore } from "../../../agent/src/store/sqlite.ts";
@@ -161,6 +163,27 @@ describe.each(stores)("the store %s", (_name, open) => {
     });
     store.close();
   });
+});
+
+test("a file that another process is beginning at the same time is waited for", async () => {
+  const path = newPath();
+  const other = new Worker(
+    `const { parentPort, workerData } = require("node:worker_threads");
+     const { DatabaseSync } = require("node:sqlite");
+     const db = new DatabaseSync(workerData);
+     db.exec("BEGIN IMMEDIATE; CREATE TABLE other (x)");
+     parentPort.postMessage("begun");
+     setTimeout(() => { db.exec("COMMIT"); db.close(); }, 300);`,
+    { eval: true, workerData: path },
+  );
+  await once(other, "message");
+  const began = Date.now();
+  const store = openSqliteStore(path);
+  // The control: it was locked.
+  expect(Date.now() - began).toBeGreaterThan(50);
+  expect(store.transaction(stream, (tables) => tables.outbox({}))).toEqual([]);
+  store.close();
+  await once(other, "exit");
 });
 
 test("a file keeps everything, syncs at every commit, and is not opened when it is of a newer version", () => {
