@@ -12,11 +12,13 @@ import { adviceFor } from "./outcomes.ts";
 import { gatherEvidence, verifyHeld } from "./proof.ts";
 import { pull, pulledSequence, type PullReport } from "./pull.ts";
 import { push } from "./push.ts";
+import { type QuarantinedEvent, quarantinedEvent } from "./quarantine.ts";
 import { createRecorder, type RecordedEvent } from "./record.ts";
 import type { AgentIdentity } from "./signer.ts";
 import { type AgentStatus, statusOf } from "./status.ts";
 import type { EntityRef, OutboxRow } from "./store/store.ts";
 import { waitForEvent, type WaitOptions, type WaitTarget } from "./wait.ts";
+import { checkWatchOptions, type Watched, watchLog, type WatchOptions } from "./watch.ts";
 
 /** What an agent is made of. */
 export interface AgentOptions extends ContextOptions {
@@ -48,13 +50,6 @@ export interface History extends EntityRef {
   readonly unsequenced: readonly UnsequencedEvent[];
 }
 
-/** An event of the log that does not verify. */
-export interface QuarantinedEvent {
-  readonly sequenceNumber: number;
-  readonly eventId: string;
-  readonly reason: string;
-}
-
 /** An agent of one stream: it records events, sends them, and keeps a verified copy of the log. */
 export interface Agent {
   readonly identity: AgentIdentity;
@@ -76,6 +71,14 @@ export interface Agent {
   sync(options?: CallOptions): Promise<SyncReport>;
   /** Waits until a verified event is in the agent's copy of the log. @throws AgentError TIMEOUT, ABORTED */
   waitFor(target: WaitTarget, options?: WaitOptions): Promise<LogEvent>;
+  /**
+   * What happens in the log, each event and each sealed batch once and in order, moments after it happened. Nothing happens before
+   * the first step of the loop, and the loop ends by `break`, by its signal, or when the agent is closed.
+   *
+   * @throws AgentError ABORTED; UNAUTHORIZED, FORBIDDEN or REFUSED when the sequencer turns this agent away; as pulling does for
+   * what it brings. A sequencer that is away is waited for
+   */
+  watch(options?: WatchOptions): AsyncIterableIterator<Watched>;
   /** What is known of an entity, from the agent's own store. */
   history(entityType: string, entityId: string): History;
   /** What became of an own event; `undefined` for one that is not in the store. */
@@ -167,6 +170,11 @@ export function agentOf(context: Context, options: Pick<AgentOptions, "onConflic
     sync: async ({ signal } = {}) => open(() => sync(signal)),
     waitFor: async (target, wait = {}) =>
       open(() => waitForEvent(context, target, { ...wait, signal: either(wait.signal) }, pullAll)),
+    watch: (watch = {}) =>
+      open(() => {
+        checkWatchOptions(watch);
+        return watchLog(context, watch, either(watch.signal), () => pullAll(watch.signal));
+      }),
     history: (entityType, entityId) => open(() => historyOf(context, { entityType, entityId })),
     outcome: (eventId) => open(() => outcomeOf(context, eventId)),
     conflicts: () => open(() => conflicts(context)),
@@ -219,8 +227,7 @@ function historyOf(context: Context, entity: EntityRef): History {
 }
 
 function quarantinedEvents(context: Context): QuarantinedEvent[] {
-  const rows = transaction(context, (tables) => tables.pulled({ isQuarantined: true }));
-  return rows.map(({ sequenceNumber, eventId, quarantine }) => ({ sequenceNumber, eventId, reason: quarantine ?? "" }));
+  return transaction(context, (tables) => tables.pulled({ isQuarantined: true })).map(quarantinedEvent);
 }
 
 function outcomeOf(context: Context, eventId: string): Outcome | undefined {

@@ -1,6 +1,7 @@
 import type { SigningKey } from "../../src/ves/index.ts";
 import type { Api } from "./api.ts";
 import type { AgentIdentity } from "./signer.ts";
+import type { Sockets } from "./sockets.ts";
 import type { AgentStore, StreamTables } from "./store/store.ts";
 import type { Trust } from "./trust.ts";
 
@@ -11,6 +12,8 @@ export interface Context {
   readonly vesVersion: 1 | 2;
   readonly store: AgentStore;
   readonly api: Api;
+  /** Undefined where there are no WebSockets. */
+  readonly sockets: Sockets | undefined;
   readonly trust: Trust;
   /** Most events of a request. */
   readonly batchEvents: number;

@@ -58,6 +58,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     vesVersion: options.vesVersion ?? 2,
     store,
     api,
+    sockets: transport.sockets,
     trust: createTrust(store, ids, api, options.trust ?? {}),
     batchEvents: integerOption("batchEvents", options.batchEvents ?? 500, 1, 1_000),
     batchCharacters: integerOption("batchCharacters", options.batchCharacters ?? 4 * 1024 ** 2, 1, 8 * 1024 ** 2),

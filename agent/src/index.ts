@@ -8,7 +8,6 @@ export {
   type CallOptions,
   createAgent,
   type History,
-  type QuarantinedEvent,
   type SyncReport,
 } from "./agent.ts";
 export type { AnchoredEvent, EthCall } from "./anchor-call.ts";
@@ -26,10 +25,12 @@ export {
 export type { LogEvent, UnsequencedEvent } from "./log-event.ts";
 export type { Advice, Outcome, PushReport } from "./outcomes.ts";
 export type { PullReport } from "./pull.ts";
+export type { QuarantinedEvent } from "./quarantine.ts";
 export type { RecordedEvent } from "./record.ts";
 export type { RetrySettings } from "./retry.ts";
 export type { AgentIdentity, AgentKeySource } from "./signer.ts";
 export type { AgentStatus } from "./status.ts";
+export type { Socket, SocketConstructor, Sockets } from "./sockets.ts";
 export { memoryStore } from "./store/memory.ts";
 export { sqlAgentStore } from "./store/sql-store.ts";
 export type * from "./store/store.ts";
@@ -42,3 +43,4 @@ export {
 } from "./transport.ts";
 export type { KeyDirectory, NewSequencerKey, TrustSettings } from "./trust.ts";
 export type { WaitOptions, WaitTarget } from "./wait.ts";
+export type { SealedBatch, Watched, WatchOptions } from "./watch.ts";
