@@ -1,4 +1,5 @@
 import type { SigningKey } from "../../src/ves/index.ts";
+import type { AgentEncryption } from "./encryption-settings.ts";
 import type { Api } from "./api.ts";
 import type { AgentIdentity } from "./signer.ts";
 import type { Sockets } from "./sockets.ts";
@@ -9,6 +10,7 @@ import type { Trust } from "./trust.ts";
 export interface Context {
   readonly identity: AgentIdentity;
   readonly key: SigningKey;
+  readonly encryption: AgentEncryption;
   readonly vesVersion: 1 | 2;
   readonly store: AgentStore;
   readonly api: Api;

@@ -12,8 +12,10 @@ export {
 } from "./agent.ts";
 export type { AnchoredEvent, EthCall } from "./anchor-call.ts";
 export { type Audit, type AuditSettings, auditStore } from "./audit.ts";
-export type { Conflict, ConflictStrategy, Resolution } from "./conflicts.ts";
+export type { Conflict, ConflictStrategy, Resolution, UnresolvedConflict } from "./conflicts.ts";
 export type { AgentEvent } from "./draft.ts";
+export type { EncryptionKeyRegistration } from "./encryption-keys.ts";
+export type { EncryptionSettings } from "./encryption-settings.ts";
 export { AgentError, type AgentErrorCode } from "./errors.ts";
 export {
   type Evidence,
@@ -26,6 +28,8 @@ export type { LogEvent, UnsequencedEvent } from "./log-event.ts";
 export type { Advice, Outcome, PushReport } from "./outcomes.ts";
 export type { PullReport } from "./pull.ts";
 export type { QuarantinedEvent } from "./quarantine.ts";
+export type { PayloadState, ReadPayload } from "./read-payload.ts";
+export type { EncryptTo } from "./recipients.ts";
 export type { RecordedEvent } from "./record.ts";
 export type { RetrySettings } from "./retry.ts";
 export type { AgentIdentity, AgentKeySource } from "./signer.ts";

@@ -41,7 +41,7 @@ export async function waitForEvent(
   const search = { next: from ?? pulledSequence(context) + 1 };
   for (;;) {
     throwIfAborted(signal);
-    const found = typeof target === "string" ? byId(context, target) : bySearch(context, target, search);
+    const found = await (typeof target === "string" ? byId(context, target) : bySearch(context, target, search));
     if (found !== undefined) return found;
     try {
       await longPoll(context, deadline - Date.now(), either);
@@ -56,22 +56,22 @@ export async function waitForEvent(
   }
 }
 
-function byId(context: Context, eventId: string): LogEvent | undefined {
+async function byId(context: Context, eventId: string): Promise<LogEvent | undefined> {
   const rows = transaction(context, (tables) => tables.pulled({ eventId }));
   const row = rows.find(isVerified);
-  return row === undefined ? undefined : logEvent(row);
+  return row === undefined ? undefined : logEvent(row, context.encryption.keyring);
 }
 
-function bySearch(
+async function bySearch(
   context: Context,
   isWanted: (event: LogEvent) => boolean,
   search: { next: number },
-): LogEvent | undefined {
+): Promise<LogEvent | undefined> {
   for (;;) {
     const rows = transaction(context, (tables) => tables.pulled({ from: search.next, limit: CHUNK }));
     for (const row of rows) {
       search.next = row.sequenceNumber + 1;
-      const event = isVerified(row) ? logEvent(row) : undefined;
+      const event = isVerified(row) ? await logEvent(row, context.encryption.keyring) : undefined;
       if (event !== undefined && isWanted(event)) return event;
     }
     if (rows.length < CHUNK) return undefined;

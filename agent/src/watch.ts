@@ -106,7 +106,7 @@ async function pullPatiently(
 }
 
 /** What the store has from the position on, which is moved before each step. */
-function* stored(context: Context, position: Position): Generator<Watched, void, void> {
+async function* stored(context: Context, position: Position): AsyncGenerator<Watched, void, void> {
   for (;;) {
     const { rows, batch } = transaction(context, (tables) => {
       const next = tables.batchOf(position.proven + 1);
@@ -121,7 +121,7 @@ function* stored(context: Context, position: Position): Generator<Watched, void,
     for (const row of rows) {
       position.sequence = row.sequenceNumber;
       yield row.quarantine === null
-        ? { kind: "event", event: logEvent(row) }
+        ? { kind: "event", event: await logEvent(row, context.encryption.keyring) }
         : { kind: "quarantined", event: quarantinedEvent(row) };
     }
   }
