@@ -1,8 +1,17 @@
 import { z } from "zod";
-import { type Conflict, type ConflictStrategy, conflicts, resolveConflict, resolveConflicts } from "./conflicts.ts";
+import {
+  type Conflict,
+  type ConflictStrategy,
+  conflicts,
+  resolveConflict,
+  resolveConflicts,
+  type UnresolvedConflict,
+} from "./conflicts.ts";
 import { type Context, transaction } from "./context.ts";
 import { type ContextOptions, createContext } from "./create-context.ts";
 import { type AgentEvent, draftOf } from "./draft.ts";
+import type { SigningKeys, VerifiedEncryptionKey } from "./encryption/index.ts";
+import { type EncryptionKeyRegistration, findEncryptionKey, registerEncryptionKey } from "./encryption-keys.ts";
 import { AgentError } from "./errors.ts";
 import type { Evidence, EvidenceSettings, EvidenceVerdict } from "./evidence.ts";
 import { type LogEvent, logEvent, type UnsequencedEvent, unsequencedEvent } from "./log-event.ts";
@@ -12,11 +21,13 @@ import { adviceFor } from "./outcomes.ts";
 import { gatherEvidence, verifyHeld } from "./proof.ts";
 import { pull, pulledSequence, type PullReport } from "./pull.ts";
 import { push } from "./push.ts";
+import { type QuarantinedEvent, quarantinedEvent } from "./quarantine.ts";
 import { createRecorder, type RecordedEvent } from "./record.ts";
 import type { AgentIdentity } from "./signer.ts";
 import { type AgentStatus, statusOf } from "./status.ts";
 import type { EntityRef, OutboxRow } from "./store/store.ts";
 import { waitForEvent, type WaitOptions, type WaitTarget } from "./wait.ts";
+import { checkWatchOptions, type Watched, watchLog, type WatchOptions } from "./watch.ts";
 
 /** What an agent is made of. */
 export interface AgentOptions extends ContextOptions {
@@ -36,6 +47,8 @@ export interface SyncReport {
   readonly pull: PullReport;
   /** Conflicts that were said again of the present version. */
   readonly rebased: number;
+  /** Those that could not be said again, though `onConflict` wanted it. They stay in conflict. */
+  readonly unresolved: readonly UnresolvedConflict[];
 }
 
 /** What the agent knows of an entity. */
@@ -46,13 +59,6 @@ export interface History extends EntityRef {
   readonly events: readonly LogEvent[];
   /** Own events that are not among them, in the order of recording. */
   readonly unsequenced: readonly UnsequencedEvent[];
-}
-
-/** An event of the log that does not verify. */
-export interface QuarantinedEvent {
-  readonly sequenceNumber: number;
-  readonly eventId: string;
-  readonly reason: string;
 }
 
 /** An agent of one stream: it records events, sends them, and keeps a verified copy of the log. */
@@ -76,8 +82,16 @@ export interface Agent {
   sync(options?: CallOptions): Promise<SyncReport>;
   /** Waits until a verified event is in the agent's copy of the log. @throws AgentError TIMEOUT, ABORTED */
   waitFor(target: WaitTarget, options?: WaitOptions): Promise<LogEvent>;
+  /**
+   * What happens in the log, each event and each sealed batch once and in order, moments after it happened. Nothing happens before
+   * the first step of the loop, and the loop ends by `break`, by its signal, or when the agent is closed.
+   *
+   * @throws AgentError ABORTED; UNAUTHORIZED, FORBIDDEN or REFUSED when the sequencer turns this agent away; as pulling does for
+   * what it brings. A sequencer that is away is waited for
+   */
+  watch(options?: WatchOptions): AsyncIterableIterator<Watched>;
   /** What is known of an entity, from the agent's own store. */
-  history(entityType: string, entityId: string): History;
+  history(entityType: string, entityId: string): Promise<History>;
   /** What became of an own event; `undefined` for one that is not in the store. */
   outcome(eventId: string): Outcome | undefined;
   /** Own events that expect another version of their entity than the present one, in the order of recording. */
@@ -86,7 +100,7 @@ export interface Agent {
    * Ends a conflict. Pull first: what is said again is said of the version that the agent knows of.
    *
    * @returns id of the event that stands in its place; null when it was dropped
-   * @throws AgentError NO_CONFLICT
+   * @throws AgentError NO_CONFLICT; CANNOT_ENCRYPT_ANEW for an encrypted event that the agent cannot read itself
    */
   resolve(eventId: string, resolution: "rebase" | "drop"): Promise<string | null>;
   /**
@@ -98,6 +112,22 @@ export interface Agent {
   proof(eventId: string, options?: CallOptions & { readonly timeoutMs?: number }): Promise<Evidence>;
   /** Verifies evidence against the pinned keys and the agent's copy of the log. Asks nobody but `anchor.ethCall`. */
   verify(evidence: Evidence, options?: Pick<EvidenceSettings, "anchor">): Promise<EvidenceVerdict>;
+  /**
+   * Lists a key at the sequencer, signed by the agent, for others to encrypt to. The same again changes nothing.
+   *
+   * @throws AgentError INVALID_OPTIONS when no key is given and the agent has none; REFUSED when the kid is another key's
+   */
+  registerEncryptionKey(options?: CallOptions & EncryptionKeyRegistration): Promise<void>;
+  /**
+   * The key to encrypt to for an agent of the tenant, every signature checked. To be kept: recording needs no network then.
+   *
+   * @param options.signingKeys of that agent, where they are known from elsewhere: then the sequencer cannot make them up
+   * @throws AgentError NO_ENCRYPTION_KEY, INVALID_DIRECTORY, SEQUENCER_KEY_CHANGED
+   */
+  findRecipient(
+    agentId: string,
+    options?: CallOptions & { readonly signingKeys?: SigningKeys },
+  ): Promise<VerifiedEncryptionKey>;
   /** Events of the log that do not verify, and why. */
   quarantined(): readonly QuarantinedEvent[];
   status(): AgentStatus;
@@ -141,10 +171,12 @@ export function agentOf(context: Context, options: Pick<AgentOptions, "onConflic
     if (pushed.stopped !== null && !mayPullAfter(pushed.stopped)) throw pushed.stopped;
     let pulled = await pullAll(signal);
     let rebased = 0;
+    let unresolved: readonly UnresolvedConflict[] = [];
     for (let round = 0; round < MAX_REBASES && pushed.stopped === null; round++) {
       const again = await resolveConflicts(context, recorder, options.onConflict ?? "manual");
-      if (again === 0) break;
-      rebased += again;
+      unresolved = again.unresolved;
+      if (again.rebased === 0) break;
+      rebased += again.rebased;
       const more = await pushAll(signal);
       pushed = { outcomes: [...pushed.outcomes, ...more.outcomes], stopped: more.stopped };
       const rest = await pullAll(signal);
@@ -156,24 +188,33 @@ export function agentOf(context: Context, options: Pick<AgentOptions, "onConflic
       };
     }
     if (options.acknowledge === true) await acknowledge(context, either(signal));
-    return { push: pushed, pull: pulled, rebased };
+    return { push: pushed, pull: pulled, rebased, unresolved };
   };
 
   return {
     identity,
-    record: async (event) => open(() => recorder.record(draftOf(event, identity), null)),
+    record: async (event) => open(() => recorder.record(draftOf(event, identity, context.encryption.own), null)),
     push: async ({ signal } = {}) => open(() => pushAll(signal)),
     pull: async ({ signal } = {}) => open(() => pullAll(signal)),
     sync: async ({ signal } = {}) => open(() => sync(signal)),
     waitFor: async (target, wait = {}) =>
       open(() => waitForEvent(context, target, { ...wait, signal: either(wait.signal) }, pullAll)),
-    history: (entityType, entityId) => open(() => historyOf(context, { entityType, entityId })),
+    watch: (watch = {}) =>
+      open(() => {
+        checkWatchOptions(watch);
+        return watchLog(context, watch, either(watch.signal), () => pullAll(watch.signal));
+      }),
+    history: async (entityType, entityId) => open(() => historyOf(context, { entityType, entityId })),
     outcome: (eventId) => open(() => outcomeOf(context, eventId)),
     conflicts: () => open(() => conflicts(context)),
     resolve: async (eventId, resolution) => open(() => resolveConflict(context, recorder, eventId, resolution)),
     proof: async (eventId, { timeoutMs = 0, signal } = {}) =>
       open(() => gatherEvidence(context, eventId, timeoutMs, either(signal))),
     verify: async (evidence, { anchor } = {}) => open(() => verifyHeld(context, evidence, anchor)),
+    registerEncryptionKey: async ({ signal, ...registration } = {}) =>
+      open(() => registerEncryptionKey(context, registration, either(signal))),
+    findRecipient: async (agentId, { signingKeys, signal } = {}) =>
+      open(() => findEncryptionKey(context, agentId, signingKeys, either(signal))),
     quarantined: () => open(() => quarantinedEvents(context)),
     status: () => open(() => statusOf(context)),
     prune: (olderThanMs) =>
@@ -202,25 +243,26 @@ async function acknowledge(context: Context, signal: AbortSignal): Promise<void>
   await context.api.send("PUT", `/api/v1/ves/cursors/${agentId}`, body, z.looseObject({}), { signal });
 }
 
-function historyOf(context: Context, entity: EntityRef): History {
-  return transaction(context, (tables) => {
-    const pulled = tables.pulled({ entity });
-    const known = new Set(pulled.map(({ eventId }) => eventId));
-    return {
-      ...entity,
-      version: tables.entityVersion(entity),
-      events: pulled.filter(({ quarantine }) => quarantine === null).map(logEvent),
-      unsequenced: tables
-        .outbox({ entity })
-        .filter(({ eventId }) => !known.has(eventId))
-        .map(unsequencedEvent),
-    };
-  });
+async function historyOf(context: Context, entity: EntityRef): Promise<History> {
+  const { version, pulled, outbox } = transaction(context, (tables) => ({
+    version: tables.entityVersion(entity),
+    pulled: tables.pulled({ entity }),
+    outbox: tables.outbox({ entity }),
+  }));
+  const known = new Set(pulled.map(({ eventId }) => eventId));
+  const { keyring } = context.encryption;
+  const verified = pulled.filter(({ quarantine }) => quarantine === null);
+  const unsequenced = outbox.filter(({ eventId }) => !known.has(eventId));
+  return {
+    ...entity,
+    version,
+    events: await Promise.all(verified.map((row) => logEvent(row, keyring))),
+    unsequenced: await Promise.all(unsequenced.map((row) => unsequencedEvent(row, keyring))),
+  };
 }
 
 function quarantinedEvents(context: Context): QuarantinedEvent[] {
-  const rows = transaction(context, (tables) => tables.pulled({ isQuarantined: true }));
-  return rows.map(({ sequenceNumber, eventId, quarantine }) => ({ sequenceNumber, eventId, reason: quarantine ?? "" }));
+  return transaction(context, (tables) => tables.pulled({ isQuarantined: true })).map(quarantinedEvent);
 }
 
 function outcomeOf(context: Context, eventId: string): Outcome | undefined {

@@ -1,6 +1,6 @@
-import { type Envelope, envelopeSchema, newUuidV7 } from "../../src/ves/index.ts";
+import { type Envelope, envelopeSchema } from "../../src/ves/index.ts";
 import { type Context, transaction } from "./context.ts";
-import { draftAgain } from "./draft.ts";
+import { draftAgain } from "./draft-again.ts";
 import { AgentError } from "./errors.ts";
 import type { Recorder } from "./record.ts";
 import type { EntityRef, NewOutboxRow, OutboxChange, OutboxRow, StreamTables } from "./store/store.ts";
@@ -16,6 +16,7 @@ import { expectedVersion } from "./versions.ts";
 export interface Conflict extends EntityRef {
   readonly eventId: string;
   readonly kind: "version" | "concurrent" | "follows";
+  /** As it was signed: an encrypted payload is not decrypted. */
   readonly event: Envelope;
   /** What it expects. */
   readonly baseVersion: number;
@@ -69,7 +70,7 @@ function conflictOf(row: OutboxRow, currentVersion: number): Conflict {
  * Ends a conflict.
  *
  * @returns id of the event that stands in its place; null when it was dropped
- * @throws AgentError NO_CONFLICT
+ * @throws AgentError NO_CONFLICT, CANNOT_ENCRYPT_ANEW
  */
 export async function resolveConflict(
   context: Context,
@@ -87,24 +88,44 @@ export async function resolveConflict(
   });
   if (resolution === "drop") return null;
   const envelope = envelopeSchema.parse(JSON.parse(row.envelope));
-  const recorded = await recorder.record(draftAgain(envelope, newUuidV7(), context.identity.keyId), eventId);
+  const recorded = await recorder.record(await draftAgain(context, envelope), eventId);
   return recorded.eventId;
 }
 
-/** Ends the conflicts as the strategy says, oldest first. @returns how many were rebased */
+/** A conflict that could not be ended as it was to be, and why. */
+export interface UnresolvedConflict {
+  readonly eventId: string;
+  /** CANNOT_ENCRYPT_ANEW */
+  readonly error: AgentError;
+}
+
+/** What came of resolving conflicts. */
+export interface ResolvedConflicts {
+  readonly rebased: number;
+  /** They stay in conflict. */
+  readonly unresolved: readonly UnresolvedConflict[];
+}
+
+/** Ends the conflicts as the strategy says, oldest first. */
 export async function resolveConflicts(
   context: Context,
   recorder: Recorder,
   strategy: ConflictStrategy,
-): Promise<number> {
+): Promise<ResolvedConflicts> {
   let rebased = 0;
+  const unresolved: UnresolvedConflict[] = [];
   for (const conflict of conflicts(context)) {
     const resolution = typeof strategy === "function" ? await strategy(conflict) : strategy;
     if (resolution === "manual") continue;
-    const replacement = await resolveConflict(context, recorder, conflict.eventId, resolution);
-    if (replacement !== null) rebased++;
+    const { eventId } = conflict;
+    try {
+      if ((await resolveConflict(context, recorder, eventId, resolution)) !== null) rebased++;
+    } catch (error) {
+      if (!(error instanceof AgentError && error.code === "CANNOT_ENCRYPT_ANEW")) throw error;
+      unresolved.push({ eventId, error });
+    }
   }
-  return rebased;
+  return { rebased, unresolved };
 }
 
 /**

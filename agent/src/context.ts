@@ -1,6 +1,8 @@
 import type { SigningKey } from "../../src/ves/index.ts";
+import type { AgentEncryption } from "./encryption-settings.ts";
 import type { Api } from "./api.ts";
 import type { AgentIdentity } from "./signer.ts";
+import type { Sockets } from "./sockets.ts";
 import type { AgentStore, StreamTables } from "./store/store.ts";
 import type { Trust } from "./trust.ts";
 
@@ -8,9 +10,12 @@ import type { Trust } from "./trust.ts";
 export interface Context {
   readonly identity: AgentIdentity;
   readonly key: SigningKey;
+  readonly encryption: AgentEncryption;
   readonly vesVersion: 1 | 2;
   readonly store: AgentStore;
   readonly api: Api;
+  /** Undefined where there are no WebSockets. */
+  readonly sockets: Sockets | undefined;
   readonly trust: Trust;
   /** Most events of a request. */
   readonly batchEvents: number;

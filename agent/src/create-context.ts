@@ -1,6 +1,7 @@
 import { parseUuid } from "../../src/ves/index.ts";
 import { createApi } from "./api.ts";
 import type { Context } from "./context.ts";
+import { agentEncryption, type EncryptionSettings } from "./encryption-settings.ts";
 import { AgentError } from "./errors.ts";
 import { DEFAULT_RETRY, type RetrySettings } from "./retry.ts";
 import { type AgentIdentity, type AgentKeySource, signingKeyOf } from "./signer.ts";
@@ -17,6 +18,8 @@ export interface ContextOptions {
   readonly transport?: Transport;
   readonly identity: AgentIdentity;
   readonly key: AgentKeySource;
+  /** What it reads encrypted payloads with; it can read none when absent. */
+  readonly encryption?: EncryptionSettings;
   readonly store: AgentStore;
   /** Which of the sequencer's keys are believed. Those it shows first, when absent. */
   readonly trust?: TrustSettings;
@@ -55,9 +58,11 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   return {
     identity: ids,
     key: await signingKeyOf(options.key),
+    encryption: await agentEncryption(options.encryption),
     vesVersion: options.vesVersion ?? 2,
     store,
     api,
+    sockets: transport.sockets,
     trust: createTrust(store, ids, api, options.trust ?? {}),
     batchEvents: integerOption("batchEvents", options.batchEvents ?? 500, 1, 1_000),
     batchCharacters: integerOption("batchCharacters", options.batchCharacters ?? 4 * 1024 ** 2, 1, 8 * 1024 ** 2),

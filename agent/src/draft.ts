@@ -16,7 +16,9 @@ import {
   type WireEnvelope,
   ZERO_32,
 } from "../../src/ves/index.ts";
+import type { Recipient } from "./encryption/index.ts";
 import { AgentError } from "./errors.ts";
+import { type EncryptTo, recipientsOf } from "./recipients.ts";
 import type { AgentIdentity } from "./signer.ts";
 import type { NewOutboxRow } from "./store/store.ts";
 
@@ -41,13 +43,23 @@ export interface AgentEvent {
    * events that are on their way. The sequencer refuses the event when another came in between. Absent: any version will do.
    */
   readonly baseVersion?: number | "current";
+  /**
+   * Whom the payload is encrypted to before the event is signed and stored; nobody but they can read it then. Absent: it is not
+   * encrypted. Encrypted, it may have about 768 KiB.
+   */
+  readonly encryptTo?: EncryptTo;
+  /** Whether the agent's own key is a recipient as well, if it has one; it is when absent. */
+  readonly encryptToSelf?: boolean;
 }
 
 /** A checked event that lacks its signature, and its base version where that is still to be looked up. */
 export interface Draft {
   readonly members: Omit<Envelope, "agent_signature" | "base_version" | "ves_version">;
   readonly baseVersion: number | "current" | undefined;
-  readonly canonicalPayload: string;
+  /** Null once it is encrypted. */
+  readonly canonicalPayload: string | null;
+  /** Whom it is to be encrypted to; null for nobody. */
+  readonly recipients: readonly Recipient[] | null;
 }
 
 /** A request wraps a payload in three more levels: itself, its list of events, the event. */
@@ -56,9 +68,14 @@ const MAX_PAYLOAD_DEPTH = 124;
 /**
  * Checks an event as the sequencer will.
  *
+ * @param own the agent's own encryption key; null when it has none
  * @throws AgentError INVALID_EVENT
  */
-export function draftOf(event: AgentEvent, { tenantId, storeId, agentId, keyId }: AgentIdentity): Draft {
+export function draftOf(
+  event: AgentEvent,
+  { tenantId, storeId, agentId, keyId }: AgentIdentity,
+  own: Recipient | null,
+): Draft {
   const canonicalPayload = canonicalPayloadOf(event.payload);
   const eventId = idOf("eventId", event.eventId) ?? newUuidV7();
   // What expects a version may have to be said again, under another id: the command keeps it from counting twice.
@@ -86,7 +103,9 @@ export function draftOf(event: AgentEvent, { tenantId, storeId, agentId, keyId }
   const envelope: Envelope = { ...members, ves_version: 2, agent_signature: NO_SIGNATURE };
   const problem = envelopeProblem(envelope, { canonicalPayload });
   if (problem !== undefined) throw new AgentError("INVALID_EVENT", `${problem.reason}: ${problem.message}`);
-  return { members, baseVersion, canonicalPayload };
+  const { encryptTo, encryptToSelf = true } = event;
+  const recipients = encryptTo === undefined ? null : recipientsOf(encryptTo, encryptToSelf ? own : null);
+  return { members, baseVersion, canonicalPayload, recipients };
 }
 
 const NO_SIGNATURE = new Uint8Array(64);
@@ -120,24 +139,13 @@ export async function signDraft(
     createdAt: event.created_at,
     agentId: event.source_agent_id,
     signingHash,
-    envelope: withPayload(wire, canonicalPayload),
+    envelope: canonicalPayload === null ? JSON.stringify(wire) : withPayload(wire, canonicalPayload),
   };
 }
 
 /** The canonical text is there already, so the payload is not written out a second time. */
 function withPayload(wire: Omit<WireEnvelope, "payload" | "source_agent">, canonicalPayload: string): string {
   return `${JSON.stringify(wire).slice(0, -1)},"payload":${canonicalPayload}}`;
-}
-
-/**
- * The draft of an event that was signed before, to be signed again under another id and for another version.
- *
- * @param keyId of the key that signs it now: the one that signed it first may have been replaced
- */
-export function draftAgain(envelope: Envelope, eventId: string, keyId: number): Draft {
-  const { agent_signature: _signature, base_version: _version, ves_version: _ves, ...members } = envelope;
-  const canonicalPayload = canonicalJson(envelope.payload ?? null);
-  return { members: { ...members, event_id: eventId, agent_key_id: keyId }, baseVersion: "current", canonicalPayload };
 }
 
 function canonicalPayloadOf(payload: JsonValue): string {

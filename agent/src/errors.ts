@@ -5,6 +5,8 @@
  * - `INVALID_EVENT`: the event breaks a rule and was not recorded
  * - `EVENT_EXISTS`: an event with this id was recorded before
  * - `NO_CONFLICT`: the event to be resolved is not in conflict
+ * - `CANNOT_ENCRYPT_ANEW`: an encrypted event cannot be said again, because the agent cannot decrypt it or does not know all its
+ *   recipients' keys; drop it, and record it anew
  * - `CLOSED`: the agent was closed
  * - `ABORTED`: the caller's signal said so
  * - `TIMEOUT`: what was waited for did not come in time
@@ -17,7 +19,8 @@
  * - `MALFORMED_ANSWER`: what came is no answer of a sequencer
  * - `SEQUENCER_KEY_CHANGED`: the sequencer's keys are not those that were pinned
  * - `INVALID_RECEIPT`: a receipt does not verify; its event does not count as sent
- * - `INVALID_DIRECTORY`: an agent's key directory is not signed by the sequencer, or is another agent's
+ * - `INVALID_DIRECTORY`: a directory of an agent's keys is not signed by the sequencer, is another agent's, or is too old
+ * - `NO_ENCRYPTION_KEY`: an agent has no key that may be encrypted to
  * - `LOG_GAP`: the sequencer left numbers out
  * - `LOG_CONTRADICTION`: a sealed batch is not what its events lead to, or not what was sealed before
  */
@@ -26,6 +29,7 @@ export type AgentErrorCode =
   | "INVALID_EVENT"
   | "EVENT_EXISTS"
   | "NO_CONFLICT"
+  | "CANNOT_ENCRYPT_ANEW"
   | "CLOSED"
   | "ABORTED"
   | "TIMEOUT"
@@ -41,6 +45,7 @@ export type AgentErrorCode =
   | "SEQUENCER_KEY_CHANGED"
   | "INVALID_RECEIPT"
   | "INVALID_DIRECTORY"
+  | "NO_ENCRYPTION_KEY"
   | "LOG_GAP"
   | "LOG_CONTRADICTION";
 

@@ -1,8 +1,10 @@
-import type { JsonValue, WireEnvelope } from "../../src/ves/index.ts";
+import type { WireEnvelope } from "../../src/ves/index.ts";
+import type { EncryptionKeyring } from "./encryption/index.ts";
+import { type ReadPayload, readPayload } from "./read-payload.ts";
 import type { OutboxRow, OutboxState, PulledRow } from "./store/store.ts";
 
 /** A verified event of the log. */
-export interface LogEvent {
+export interface LogEvent extends ReadPayload {
   readonly sequenceNumber: number;
   /** RFC 3339, by the sequencer's clock; no signature covers it. */
   readonly sequencedAt: string;
@@ -13,9 +15,7 @@ export interface LogEvent {
   readonly agentId: string;
   /** RFC 3339, by the agent's clock, as it was signed. */
   readonly createdAt: string;
-  /** Null for an encrypted one. */
-  readonly payload: JsonValue;
-  /** All of it, as it was signed. */
+  /** All of it, as it was signed: what is encrypted is so here. */
   readonly envelope: WireEnvelope;
 }
 
@@ -26,25 +26,20 @@ export interface UnsequencedEvent extends Omit<LogEvent, "sequenceNumber" | "seq
   readonly reason: string | null;
 }
 
-export function logEvent(row: PulledRow): LogEvent {
+/** @param keyring what its payload is decrypted with, if it is encrypted */
+export async function logEvent(row: PulledRow, keyring: EncryptionKeyring): Promise<LogEvent> {
   const { sequenceNumber, sequencedAt } = row;
-  return { sequenceNumber, sequencedAt, ...contentOf(row, row.envelope) };
+  return { sequenceNumber, sequencedAt, ...(await contentOf(row, keyring)) };
 }
 
-export function unsequencedEvent(row: OutboxRow): UnsequencedEvent {
-  return { state: row.state, reason: row.reason, ...contentOf(row, row.envelope) };
+/** @param keyring as for {@link logEvent} */
+export async function unsequencedEvent(row: OutboxRow, keyring: EncryptionKeyring): Promise<UnsequencedEvent> {
+  return { state: row.state, reason: row.reason, ...(await contentOf(row, keyring)) };
 }
 
-function contentOf(row: OutboxRow | PulledRow, text: string) {
-  const envelope = JSON.parse(text) as WireEnvelope;
-  return {
-    eventId: row.eventId,
-    entityType: row.entityType,
-    entityId: row.entityId,
-    eventType: row.eventType,
-    agentId: row.agentId,
-    createdAt: envelope.created_at,
-    payload: envelope.payload ?? null,
-    envelope,
-  };
+async function contentOf(row: OutboxRow | PulledRow, keyring: EncryptionKeyring) {
+  const envelope = JSON.parse(row.envelope) as WireEnvelope;
+  const { eventId, entityType, entityId, eventType, agentId } = row;
+  const read = await readPayload(envelope, keyring);
+  return { eventId, entityType, entityId, eventType, agentId, createdAt: envelope.created_at, ...read, envelope };
 }

@@ -1,7 +1,10 @@
 import { markFollowing } from "./conflicts.ts";
 import { type Context, transaction } from "./context.ts";
 import { type Draft, signDraft } from "./draft.ts";
+import { encryptDraft } from "./encrypt-draft.ts";
+import type { Recipient } from "./encryption/index.ts";
 import { AgentError } from "./errors.ts";
+import { keepRecipients } from "./known-recipients.ts";
 import type { NewOutboxRow, StreamTables } from "./store/store.ts";
 import { expectedVersion } from "./versions.ts";
 
@@ -17,7 +20,8 @@ export interface RecordedEvent {
 export interface Recorder {
   /**
    * @param replaces id of an event in conflict in whose place this one stands; null when there is none
-   * @throws AgentError EVENT_EXISTS, or NO_CONFLICT when that event is resolved already; nothing was stored then
+   * @throws AgentError EVENT_EXISTS; NO_CONFLICT when that event is resolved already; INVALID_EVENT when it cannot be encrypted.
+   * Nothing was stored then
    */
   readonly record: (draft: Draft, replaces: string | null) => Promise<RecordedEvent>;
   /** Returns when all that was handed over is on disk. */
@@ -58,7 +62,9 @@ export function createRecorder(context: Context): Recorder {
   };
 }
 
-async function storeTogether(context: Context, items: readonly Item[]): Promise<void> {
+async function storeTogether(context: Context, handedOver: readonly Item[]): Promise<void> {
+  // First of all: what cannot be encrypted must not count as a version of its entity.
+  const items = await encrypted(handedOver, context.vesVersion);
   try {
     const versions = transaction(context, (tables) => baseVersions(tables, items));
     const recordedAt = Date.now();
@@ -68,7 +74,9 @@ async function storeTogether(context: Context, items: readonly Item[]): Promise<
         return { ...signed, replaces, recordedAt };
       }),
     );
-    const errors = transaction(context, (tables) => rows.map((row) => storeRow(tables, row)));
+    const errors = transaction(context, (tables) =>
+      rows.map((row, index) => storeRow(tables, row, items[index]?.draft.recipients ?? null)),
+    );
     for (const [index, { resolve, reject }] of items.entries()) {
       const { eventId, baseVersion, envelope } = rows[index] as NewOutboxRow;
       const error = errors[index];
@@ -78,6 +86,17 @@ async function storeTogether(context: Context, items: readonly Item[]): Promise<
   } catch (error) {
     for (const { reject } of items) reject(error);
   }
+}
+
+/** The items, with those payloads encrypted that are to be. One that cannot be is told, and left out. */
+async function encrypted(items: readonly Item[], vesVersion: 1 | 2): Promise<Item[]> {
+  const drafts = await Promise.allSettled(items.map(({ draft }) => encryptDraft(draft, vesVersion)));
+  return items.flatMap((item, index) => {
+    const result = drafts[index] as PromiseSettledResult<Draft>;
+    if (result.status === "fulfilled") return [{ ...item, draft: result.value }];
+    item.reject(result.reason);
+    return [];
+  });
 }
 
 /** What each of the items expects of its entity, earlier items of the same entity counted. */
@@ -92,18 +111,27 @@ function baseVersions(tables: StreamTables, items: readonly Item[]): (number | u
   });
 }
 
-/** Stores one event, or says why not. */
-function storeRow(tables: StreamTables, row: NewOutboxRow): AgentError | undefined {
+/** Stores one event, or says why not. @param recipients whom it is encrypted to; null when it is not */
+function storeRow(
+  tables: StreamTables,
+  row: NewOutboxRow,
+  recipients: readonly Recipient[] | null,
+): AgentError | undefined {
   if (tables.outbox({ eventId: row.eventId }).length > 0) {
     return new AgentError("EVENT_EXISTS", `An event ${row.eventId} was recorded before`);
   }
+  const [replaced] = row.replaces === null ? [] : tables.outbox({ eventId: row.replaces });
   if (row.replaces !== null) {
-    const [replaced] = tables.outbox({ eventId: row.replaces });
     if (replaced?.state !== "conflict") {
       return new AgentError("NO_CONFLICT", `Event ${row.replaces} is not in conflict any more`);
     }
-    tables.update(replaced.id, { state: "rebased", ackedAt: row.recordedAt });
   }
+  // Only what expects a version may have to be said again.
+  const clash = recipients === null || row.baseVersion === null ? undefined : keepRecipients(tables, recipients);
+  if (clash !== undefined) {
+    return new AgentError("INVALID_EVENT", `encryptTo: another key was encrypted to before under the kid ${clash.kid}`);
+  }
+  if (replaced !== undefined) tables.update(replaced.id, { state: "rebased", ackedAt: row.recordedAt });
   tables.append(row);
   if (row.replaces === null && row.baseVersion !== null) markFollowing(tables, row);
   return undefined;

@@ -63,3 +63,8 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
+
+/** Whether what asking the sequencer failed with may pass by itself: it is away, or its operator has to see to a payload. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof AgentError && (error.code === "UNREACHABLE" || error.server?.code === "PAYLOAD_UNREADABLE");
+}

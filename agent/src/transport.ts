@@ -1,3 +1,5 @@
+import { type SocketConstructor, type Sockets, socketsOf } from "./sockets.ts";
+
 /** One question to the sequencer. */
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -20,6 +22,8 @@ export interface TransportReply {
 /** The way to the sequencer. It throws when no answer came; then it is unknown whether the request was heard. */
 export interface Transport {
   send(request: TransportRequest): Promise<TransportReply>;
+  /** For live subscriptions. Long polls take their place where there are none. */
+  readonly sockets?: Sockets | undefined;
 }
 
 /** An API key or a token, or what gives the one that is current. */
@@ -32,18 +36,23 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
  * The sequencer's HTTP API.
  *
  * @param options.fetch instead of the platform's own
+ * @param options.WebSocket instead of the platform's own; null for none
  */
 export function httpTransport(options: {
   readonly url: string;
   readonly credential: Credential;
   readonly fetch?: (request: Request) => Promise<Response>;
+  readonly WebSocket?: SocketConstructor | null;
 }): Transport {
   const base = options.url.replace(/\/+$/, "");
   const send = options.fetch ?? ((request: Request): Promise<Response> => fetch(request));
+  const credential = async (): Promise<string> =>
+    typeof options.credential === "string" ? options.credential : options.credential();
+  const platform = (globalThis as { readonly WebSocket?: SocketConstructor }).WebSocket;
   return {
+    sockets: socketsOf(base, credential, options.WebSocket === undefined ? platform : (options.WebSocket ?? undefined)),
     send: async ({ method, path, body, signal }) => {
-      const { credential } = options;
-      const secret = typeof credential === "string" ? credential : await credential();
+      const secret = await credential();
       const headers = {
         authorization: `${TOKEN.test(secret) ? "Bearer" : "ApiKey"} ${secret}`,
         ...(body === undefined ? {} : { "content-type": "application/json" }),

@@ -1,7 +1,7 @@
-import { eventsAnswer } from "./answers.ts";
-import { type Context, streamQuery, transaction } from "./context.ts";
+import { type Context, transaction } from "./context.ts";
 import { AgentError, throwIfAborted } from "./errors.ts";
 import { type LogEvent, logEvent } from "./log-event.ts";
+import { longPoll } from "./long-poll.ts";
 import { pulledSequence } from "./pull.ts";
 import { pause } from "./retry.ts";
 import type { PulledRow } from "./store/store.ts";
@@ -18,8 +18,6 @@ export interface WaitOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** The sequencer holds a question for 30 seconds at most. */
-const MAX_POLL_SECONDS = 25;
 /** Events that a predicate is asked about in one read of the store. */
 const CHUNK = 500;
 const UNREACHABLE_PAUSE_MS = 500;
@@ -43,10 +41,10 @@ export async function waitForEvent(
   const search = { next: from ?? pulledSequence(context) + 1 };
   for (;;) {
     throwIfAborted(signal);
-    const found = typeof target === "string" ? byId(context, target) : bySearch(context, target, search);
+    const found = await (typeof target === "string" ? byId(context, target) : bySearch(context, target, search));
     if (found !== undefined) return found;
     try {
-      await untilMore(context, deadline, either);
+      await longPoll(context, deadline - Date.now(), either);
       await pull(either);
     } catch (error) {
       if (timeout.aborted && signal?.aborted !== true) {
@@ -58,22 +56,22 @@ export async function waitForEvent(
   }
 }
 
-function byId(context: Context, eventId: string): LogEvent | undefined {
+async function byId(context: Context, eventId: string): Promise<LogEvent | undefined> {
   const rows = transaction(context, (tables) => tables.pulled({ eventId }));
   const row = rows.find(isVerified);
-  return row === undefined ? undefined : logEvent(row);
+  return row === undefined ? undefined : logEvent(row, context.encryption.keyring);
 }
 
-function bySearch(
+async function bySearch(
   context: Context,
   isWanted: (event: LogEvent) => boolean,
   search: { next: number },
-): LogEvent | undefined {
+): Promise<LogEvent | undefined> {
   for (;;) {
     const rows = transaction(context, (tables) => tables.pulled({ from: search.next, limit: CHUNK }));
     for (const row of rows) {
       search.next = row.sequenceNumber + 1;
-      const event = isVerified(row) ? logEvent(row) : undefined;
+      const event = isVerified(row) ? await logEvent(row, context.encryption.keyring) : undefined;
       if (event !== undefined && isWanted(event)) return event;
     }
     if (rows.length < CHUNK) return undefined;
@@ -82,12 +80,4 @@ function bySearch(
 
 function isVerified({ quarantine }: PulledRow): boolean {
   return quarantine === null;
-}
-
-/** Returns when there is an event that was not pulled, or when the sequencer has held the question long enough. */
-async function untilMore(context: Context, deadline: number, signal: AbortSignal): Promise<void> {
-  const seconds = Math.min(MAX_POLL_SECONDS, Math.max(1, Math.ceil((deadline - Date.now()) / 1_000)));
-  const after = pulledSequence(context);
-  const path = `/api/v1/ves/events?${streamQuery(context)}&after=${after}&limit=1&wait=${seconds}`;
-  await context.api.get(path, eventsAnswer, { signal, extraMs: seconds * 1_000 });
 }

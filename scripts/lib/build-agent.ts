@@ -14,6 +14,7 @@ const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
 const ENTRIES = {
   index: "index",
   sqlite: "sqlite",
+  encryption: "encryption/index",
   protocol: "protocol",
   "stateset-sync": "cli/stateset-sync",
   "stateset-agent-mcp": "mcp/main",

@@ -109,24 +109,26 @@ describe("the guide's five minutes", () => {
       const [, name] = /^\/\/ (\S+)\n/.exec(code) ?? [];
       writeFileSync(join(directory, name ?? ""), here(code).replaceAll("dev_admin_key", API_KEY));
     }
-    const commands = blocks("sh").at(-1) ?? "";
+    const commands = blocks("sh")
+      .filter((code) => code.startsWith("node "))
+      .join("");
     const said = [...commands.matchAll(/# (.*)$/gm)].flatMap(([, comment]) => (comment ?? "").split(/, then: /));
     expect((await shell(commands, directory)).trimEnd().split("\n")).toEqual(said);
     // The second time it is the same agent, with the next number.
-    expect(await shell("node shop.mjs", directory)).toMatch(/^accepted 2\ntrue /);
+    expect(await shell("node shop.mjs", directory)).toMatch(/^accepted 3\ntrue /);
   });
 });
 
 describe("the guide to the MCP server", () => {
   test("configures a client whose server has the tools that it describes", async () => {
-    const own = await installed();
-    const program = join(own, "node_modules", "@stateset", "agent", "dist", "stateset-agent-mcp.js");
-    await expect(run("node", [program], { cwd: own })).rejects.toMatchObject({
+    const place = await installed();
+    const program = join(place, "node_modules", "@stateset", "agent", "dist", "stateset-agent-mcp.js");
+    await expect(run("node", [program], { cwd: place })).rejects.toMatchObject({
       code: 2,
       stderr: expect.stringContaining(`npm install ${MCP_SDK}`),
     });
-    mkdirSync(join(own, "node_modules", "@modelcontextprotocol"));
-    symlinkSync(join(ROOT, "node_modules", MCP_SDK), join(own, "node_modules", MCP_SDK));
+    mkdirSync(join(place, "node_modules", "@modelcontextprotocol"));
+    symlinkSync(join(ROOT, "node_modules", MCP_SDK), join(place, "node_modules", MCP_SDK));
 
     const [configuration = ""] = blocks("json", "mcp.md");
     const { command, args, env } = (
@@ -139,7 +141,7 @@ describe("the guide to the MCP server", () => {
       new StdioClientTransport({
         command,
         args,
-        cwd: own,
+        cwd: place,
         env: { ...env, VES_PRIVATE_KEY: "00".repeat(32), PATH: process.env["PATH"] ?? "" },
       }),
     );
@@ -158,10 +160,19 @@ describe("the package", () => {
   test("has types for whoever imports it", async () => {
     const program = `
       import { createAgent, memoryStore, type AgentStatus, type Outcome } from "@stateset/agent";
+      import { generateEncryptionKey, type EncryptionKeyring } from "@stateset/agent/encryption";
       import { openSqliteStore } from "@stateset/agent/sqlite";
       import { toHex, verifyEvidence } from "@stateset/agent/protocol";
       const identity = { tenantId: "", storeId: "", agentId: "", keyId: 1 };
-      const agent = await createAgent({ url: "", credential: "", identity, key: "", store: openSqliteStore("x") });
+      const { kid, privateKey } = await generateEncryptionKey();
+      const keyring: EncryptionKeyring = new Map([[kid, privateKey]]);
+      const store = openSqliteStore("x");
+      const agent = await createAgent({ url: "", credential: "", identity, key: "", encryption: { keyring }, store });
+      for await (const watched of agent.watch({ from: 1 })) {
+        if (watched.kind === "event") console.log(watched.event.payloadState.kind);
+        // @ts-expect-error only an event has a payload
+        console.log(watched.event.payload);
+      }
       const status: AgentStatus = agent.status();
       const numbers: number[] = (await agent.push()).outcomes.map((outcome: Outcome) =>
         outcome.kind === "accepted" || outcome.kind === "replayed" ? outcome.sequenceNumber : status.headSequence);
@@ -174,7 +185,7 @@ describe("the package", () => {
     await run(process.execPath, [TSC, ...options, "use.mts"], { cwd: directory });
   });
 
-  test.each(["index", "protocol"])(
+  test.each(["index", "encryption", "protocol"])(
     "its %s can be bundled for a browser, and asks for nothing of Node's",
     async (entry) => {
       const { outputFiles } = await build({

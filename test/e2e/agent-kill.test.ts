@@ -45,7 +45,7 @@ async function killAt(diesAt: number): Promise<boolean> {
   expect(served.map(({ event_id: id }) => id)).toEqual(ids);
   const agent = await reopen(server, member);
   expect(agent.status()).toMatchObject({ outbox: { accepted: 4, pending: 0 }, pulledSequence: 4, quarantined: 0 });
-  expect(agent.history("order", "1").events.map(({ eventId }) => eventId)).toEqual(ids);
+  expect((await agent.history("order", "1")).events.map(({ eventId }) => eventId)).toEqual(ids);
   await agent.close();
   return !isWhole;
 }

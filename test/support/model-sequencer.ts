@@ -6,6 +6,7 @@ import {
   eventSigningHash,
   fromHex,
   generateSeed,
+  encryptionKeyDirectoryHash,
   inclusionPath,
   type JsonObject,
   keyDirectoryHash,
@@ -79,6 +80,7 @@ interface Reply {
 
 export async function modelSequencer(stream: StreamRef): Promise<ModelSequencer> {
   const directories = new Map<string, JsonObject[]>();
+  const encryptionKeys = new Map<string, JsonObject[]>();
   const versions = new Map<string, number>();
   const commands = new Set<string>();
 
@@ -120,7 +122,19 @@ export async function modelSequencer(stream: StreamRef): Promise<ModelSequencer>
     const query = (name: string): number => Number(url.searchParams.get(name) ?? 0);
     if (url.pathname === "/api/v1/ves/events/ingest") return ok(await ingest(JSON.parse(body ?? "")));
     if (url.pathname === "/api/v1/sequencer/keys") return ok(keysAnswer(model));
-    if (url.pathname.endsWith("/signing-keys")) return ok(await directoryAnswer(url.pathname.split("/")[4] ?? ""));
+    const agentId = url.pathname.split("/")[4] ?? "";
+    if (url.pathname.endsWith("/signing-keys")) {
+      return ok(await directoryAnswer(agentId, directories.get(agentId) ?? [], keyDirectoryHash));
+    }
+    if (url.pathname.endsWith("/encryption-keys")) {
+      const listed = encryptionKeys.get(agentId) ?? [];
+      if (method === "GET") return ok(await directoryAnswer(agentId, listed, encryptionKeyDirectoryHash));
+      encryptionKeys.set(agentId, [
+        { validTo: null, revokedAt: null, ...(JSON.parse(body ?? "") as JsonObject) },
+        ...listed,
+      ]);
+      return ok({});
+    }
     if (url.pathname === "/api/v1/ves/events") {
       const from = query("from") || query("after") + 1;
       await untilLonger(model, from - 1, query("wait"), signal);
@@ -177,15 +191,10 @@ export async function modelSequencer(stream: StreamRef): Promise<ModelSequencer>
     return `version_conflict: expected ${event.base_version}, actual ${actual}`;
   }
 
-  async function directoryAnswer(agentId: string) {
-    const body = {
-      agentId,
-      tenantId: stream.tenantId,
-      keys: directories.get(agentId) ?? [],
-      signedAt: new Date(START).toISOString(),
-    };
+  async function directoryAnswer(agentId: string, keys: JsonObject[], hash: (body: JsonObject) => Uint8Array) {
+    const body = { agentId, tenantId: stream.tenantId, keys, signedAt: new Date().toISOString() };
     const [, key] = current(model);
-    return { ...body, directorySignature: to0xHex(await key.sign(keyDirectoryHash(body))) };
+    return { ...body, directorySignature: to0xHex(await key.sign(hash(body))) };
   }
 
   return model;

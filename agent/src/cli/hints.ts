@@ -4,6 +4,7 @@ import type { AgentErrorCode } from "../errors.ts";
 export const HINTS: Readonly<Partial<Record<AgentErrorCode, string>>> = {
   EVENT_EXISTS: "It is safe: it will be pushed as it was recorded.",
   NO_CONFLICT: "stateset-sync conflicts lists those that are.",
+  CANNOT_ENCRYPT_ANEW: "stateset-sync resolve --drop gives it up.",
   TIMEOUT: "Try again, or wait longer with --timeout.",
   UNREACHABLE: "Try again later; stateset-sync doctor tells what is wrong.",
   UNAUTHORIZED: "Give another credential: stateset-sync init --api-key-file PATH keeps one.",
@@ -14,6 +15,7 @@ export const HINTS: Readonly<Partial<Record<AgentErrorCode, string>>> = {
   BUSY: "Try again when it has ended.",
   MALFORMED_ANSWER: "Look whether the URL is that of a sequencer.",
   SEQUENCER_KEY_CHANGED: "Ask its operator before you believe it.",
+  NO_ENCRYPTION_KEY: "It has to register one first.",
   LOG_GAP: "Ask the sequencer's operator.",
   LOG_CONTRADICTION: "Keep the agent's directory as it is, and ask the sequencer's operator.",
 };

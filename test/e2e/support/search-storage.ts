@@ -3,15 +3,20 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import type { OwnDatabase } from "../../support/own-database.ts";
 
+/** Which of the texts lie in the files of a directory, one of which is a database's. Nobody may write to it meanwhile. */
+export function textsInFiles(texts: readonly string[], directory: string): string[] {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  expect(files.some(({ name }) => /\.(sqlite|db)$/.test(name))).toBe(true);
+  const bytes = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
+  return texts.filter((text) => bytes.some((content) => content.includes(text)));
+}
+
 /** Which of the texts lie in the files of a server that is down, and which in any column of any table of its mirror. */
 export async function textsInStorage(
   texts: readonly string[],
   dataDirectory: string,
   database: OwnDatabase,
 ): Promise<{ readonly files: string[]; readonly database: string[] }> {
-  const files = readdirSync(dataDirectory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  expect(files.some(({ name }) => name.endsWith(".sqlite"))).toBe(true);
-  const bytes = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
   const tables = await database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
   expect(tables.length).toBeGreaterThan(5);
   const rows: string[] = [];
@@ -24,7 +29,7 @@ export async function textsInStorage(
   const isIn = (text: string, row: string): boolean =>
     row.includes(text) || row.includes(Buffer.from(text).toString("hex"));
   return {
-    files: texts.filter((text) => bytes.some((content) => content.includes(text))),
+    files: textsInFiles(texts, dataDirectory),
     database: texts.filter((text) => rows.some((row) => isIn(text, row))),
   };
 }

@@ -50,7 +50,7 @@ describe("conflicts", () => {
     expect(push.stopped).toBeNull();
     expect(rebased).toBe(3);
     expect(payloads()).toEqual(["other", "unrelated", 1, 2, 3]);
-    expect(agent.history("order", "1")).toMatchObject({ version: 4 });
+    expect(await agent.history("order", "1")).toMatchObject({ version: 4 });
     expect(agent.conflicts()).toEqual([]);
   });
 

@@ -211,7 +211,7 @@ describe("pull", () => {
     expect(await versions()).toBe(5);
     const { push } = await agent.sync();
     expect(push.outcomes.map(({ kind }) => kind)).toEqual(["replayed", "accepted"]);
-    expect(agent.history("order", "same")).toMatchObject({ version: 6, unsequenced: [] });
+    expect(await agent.history("order", "same")).toMatchObject({ version: 6, unsequenced: [] });
   });
 
   test("goes on in another process with the same store, and keeps stores apart", async () => {

@@ -10,7 +10,8 @@ const text = readFileSync(join(ROOT, "docs/encryption.md"), "utf8");
 test("the example of docs/encryption.md runs", () => {
   const [, code = ""] = /^```ts\n([^]*?)^```/m.exec(text) ?? [];
   const program = join(ROOT, `encryption-example-${process.pid}.ts`);
-  writeFileSync(program, code);
+  // The package's own directory is not installed in this one.
+  writeFileSync(program, code.replace('"@stateset/agent/encryption"', '"./agent/src/encryption/index.ts"'));
   try {
     expect(
       execFileSync(process.execPath, ["--disable-warning=ExperimentalWarning", program], { encoding: "utf8" }),

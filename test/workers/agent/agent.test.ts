@@ -29,7 +29,10 @@ test("an agent in workerd records, pushes, pulls, verifies and proves, against t
     outcomes: [{ kind: "accepted", eventId, sequenceNumber: 1 }, {}, {}, {}, {}],
   });
   expect(pull).toMatchObject({ pulled: 5, quarantined: 0 });
-  expect(agent.history("order", "1")).toMatchObject({ version: 1, events: [{ eventId, payload: order.payload }] });
+  expect(await agent.history("order", "1")).toMatchObject({
+    version: 1,
+    events: [{ eventId, payload: order.payload }],
+  });
 
   const { tenantId, storeId } = signer;
   const range = { tenantId, storeId, sequenceStart: 1, sequenceEnd: 5 };
@@ -53,6 +56,6 @@ test("a Durable Object's own database serves as an agent's store", async () => {
     await agent.sync();
     const again = await createAgent({ transport, identity: signer, key: signer.key, store });
     expect(again.outcome(eventId)).toMatchObject({ kind: "accepted", sequenceNumber: 1 });
-    expect(again.history("order", "1").events).toMatchObject([{ eventId }]);
+    expect((await again.history("order", "1")).events).toMatchObject([{ eventId }]);
   });
 });

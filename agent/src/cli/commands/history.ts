@@ -12,8 +12,8 @@ own that are not in it yet, with their state. Needs no network.
 `,
   args: ["ENTITY_TYPE", "ENTITY_ID"],
   run: (call, _options, [entityType = "", entityId = ""]) =>
-    withAgent(call, {}, (agent) => {
-      const { events, unsequenced, version } = agent.history(entityType, entityId);
+    withAgent(call, {}, async (agent) => {
+      const { events, unsequenced, version } = await agent.history(entityType, entityId);
       const rows = [
         ...events.map((event) => [String(event.sequenceNumber), ...eventCells(event)]),
         ...unsequenced.map((event) => [event.state, ...eventCells(event)]),

@@ -1,7 +1,7 @@
 import { readCount } from "../../../../scripts/lib/usage.ts";
-import type { Agent } from "../../agent.ts";
 import { AgentError } from "../../errors.ts";
 import type { LogEvent } from "../../log-event.ts";
+import type { QuarantinedEvent } from "../../quarantine.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { eventCells, eventJson } from "../event-json.ts";
@@ -13,7 +13,8 @@ export const watch = command({
   name: "watch",
   summary: "print verified events as they come, until Ctrl-C",
   about: `Prints each event of the log as soon as it is pulled and verified, one in a line; with --json, one
-JSON document in a line. A sequencer that is away is waited for. Ctrl-C ends it, with exit code 130.
+JSON document in a line. What does not verify is told on standard error. A sequencer that is away is
+waited for. Ctrl-C ends it, with exit code 130.
 `,
   optionsHelp: `  --from N              begin with event N of the log; with those that come from now on when not given
   --count N             end after so many
@@ -26,62 +27,48 @@ ${NETWORK_HELP}`,
     const first = from === undefined ? undefined : readCount("--from", from, 1, Number.MAX_SAFE_INTEGER);
     return withAgent(call, { network }, async (agent) => {
       const signal = call.interruption();
-      const start = first ?? (await agent.pull({ signal })).sequence + 1;
+      const patience = patienceOf(patienceMs);
       let printed = 0;
       call.progress.start("Wait");
-      await follow(agent, { from: start, patienceMs, signal }, (event) => {
-        call.progress.clear();
-        process.stdout.write(call.isJson ? `${JSON.stringify(eventJson(event))}\n` : `${lineOf(event)}\n`);
-        call.progress.start("Wait");
-        return ++printed < max;
-      });
+      try {
+        const both = AbortSignal.any([signal, patience.signal]);
+        for await (const watched of agent.watch({ ...(first === undefined ? {} : { from: first }), signal: both })) {
+          if (watched.kind === "batch") continue;
+          call.progress.clear();
+          if (watched.kind === "quarantined") process.stderr.write(`${plain(warningOf(watched.event))}\n`);
+          else {
+            process.stdout.write(`${call.isJson ? JSON.stringify(eventJson(watched.event)) : lineOf(watched.event)}\n`);
+            if (++printed === max) break;
+          }
+          patience.renew();
+          call.progress.start("Wait");
+        }
+      } catch (error) {
+        if (patience.signal.aborted && !signal.aborted) throw new AgentError("TIMEOUT", "No event came in time");
+        if (!signal.aborted) throw error;
+      } finally {
+        patience.end();
+      }
       return { json: null, text: "", exitCode: signal.aborted ? EXIT.interrupted : EXIT.done };
     });
   },
 });
 
-interface Following {
-  /** Number of the first event. */
-  readonly from: number;
-  /** How long it may take until the next event comes. */
-  readonly patienceMs: number;
-  readonly signal: AbortSignal;
+/** Aborts its signal when it was not renewed for so many milliseconds. */
+function patienceOf(ms: number) {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = (): void => clearTimeout(timer);
+  const renew = (): void => {
+    end();
+    if (ms !== Infinity) timer = setTimeout(() => controller.abort(), ms);
+  };
+  renew();
+  return { signal: controller.signal, renew, end };
 }
 
-/** Timers take no longer waits. */
-const MAX_WAIT_MS = 3_600_000;
-
-/**
- * Returns when `onEvent` or the signal says so.
- *
- * @param onEvent says whether to go on
- * @throws AgentError TIMEOUT, or as pulling does
- */
-async function follow(
-  agent: Agent,
-  { from, patienceMs, signal }: Following,
-  onEvent: (event: LogEvent) => boolean,
-): Promise<void> {
-  let next = from;
-  let lastAt = Date.now();
-  // The agent shows every event to the one who looks for one: all but the last are not the one.
-  const isLast = (event: LogEvent): boolean => {
-    next = event.sequenceNumber + 1;
-    lastAt = Date.now();
-    return !onEvent(event);
-  };
-  for (;;) {
-    const remaining = lastAt + patienceMs - Date.now();
-    try {
-      const timeoutMs = Math.max(1, Math.min(remaining, MAX_WAIT_MS));
-      await agent.waitFor(isLast, { from: next, timeoutMs, signal });
-      return;
-    } catch (error) {
-      if (signal.aborted) return;
-      const isEarly = error instanceof AgentError && error.code === "TIMEOUT" && Date.now() < lastAt + patienceMs;
-      if (!isEarly) throw error;
-    }
-  }
+function warningOf({ sequenceNumber, reason }: QuarantinedEvent): string {
+  return `Event ${sequenceNumber} does not verify: ${reason}. stateset-sync doctor lists all that do not.`;
 }
 
 function lineOf(event: LogEvent): string {

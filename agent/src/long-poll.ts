@@ -1,0 +1,18 @@
+import { eventsAnswer } from "./answers.ts";
+import { type Context, streamQuery } from "./context.ts";
+import { pulledSequence } from "./pull.ts";
+
+/** The sequencer holds a question for 30 seconds at most. */
+const MAX_POLL_SECONDS = 25;
+
+/**
+ * Returns when there is an event that was not pulled, or when the sequencer has held the question long enough.
+ *
+ * @param ms for which it is held: 1 to 25 whole seconds, the next ones up
+ * @throws AgentError as the API does
+ */
+export async function longPoll(context: Context, ms: number, signal: AbortSignal): Promise<void> {
+  const seconds = Math.min(MAX_POLL_SECONDS, Math.max(1, Math.ceil(ms / 1_000)));
+  const path = `/api/v1/ves/events?${streamQuery(context)}&after=${pulledSequence(context)}&limit=1&wait=${seconds}`;
+  await context.api.get(path, eventsAnswer, { signal, extraMs: seconds * 1_000 });
+}
