@@ -68,7 +68,11 @@ export function createNews(context: Context, signal: AbortSignal, times: LiveTim
   /** The last numbers that were told, until they are looked at. */
   let told: Numbers = {};
   let wake = (): void => undefined;
-  const onAbort = (): void => wake();
+  // Whoever watches may be busy with what it was told last.
+  const onAbort = (): void => {
+    live?.close();
+    wake();
+  };
   signal.addEventListener("abort", onAbort);
 
   /** Another moment for each client, so that those who lost the sequencer together do not come back together. */

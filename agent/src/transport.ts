@@ -36,21 +36,22 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
  * The sequencer's HTTP API.
  *
  * @param options.fetch instead of the platform's own
- * @param options.WebSocket instead of the platform's own; null for none
+ * @param options.WebSocket instead of the platform's own, or of none where `fetch` is given, which may lead elsewhere
  */
 export function httpTransport(options: {
   readonly url: string;
   readonly credential: Credential;
   readonly fetch?: (request: Request) => Promise<Response>;
-  readonly WebSocket?: SocketConstructor | null;
+  readonly WebSocket?: SocketConstructor;
 }): Transport {
   const base = options.url.replace(/\/+$/, "");
   const send = options.fetch ?? ((request: Request): Promise<Response> => fetch(request));
   const credential = async (): Promise<string> =>
     typeof options.credential === "string" ? options.credential : options.credential();
-  const platform = (globalThis as { readonly WebSocket?: SocketConstructor }).WebSocket;
+  const platform = globalThis as { readonly WebSocket?: SocketConstructor };
+  const constructor = options.WebSocket ?? (options.fetch === undefined ? platform.WebSocket : undefined);
   return {
-    sockets: socketsOf(base, credential, options.WebSocket === undefined ? platform : (options.WebSocket ?? undefined)),
+    sockets: socketsOf(base, credential, constructor),
     send: async ({ method, path, body, signal }) => {
       const secret = await credential();
       const headers = {

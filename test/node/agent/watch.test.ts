@@ -216,6 +216,25 @@ describe("a live subscription", () => {
     stop();
   });
 
+  test("ends with its agent, also while nobody asks for more", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const sockets = fakeSockets();
+    const { agent } = await newAgent({ transport: { ...model.transport, sockets } });
+    await agent.record(orderEvent());
+    await agent.push();
+    const watching = agent.watch({ from: 1 });
+    await watching.next();
+    const second = watching.next();
+    await until(() => sockets.opened.length === 1);
+    await agent.record(orderEvent());
+    await agent.push();
+    last(sockets).tell({ type: "events", sequence: 2 });
+    expect(await second).toMatchObject({ value: { event: { sequenceNumber: 2 } } });
+    expect(last(sockets).isClosed).toBe(false);
+    await agent.close();
+    expect(last(sockets).isClosed).toBe(true);
+  });
+
   test("lasts for as long as pings are answered", async () => {
     const sockets = fakeSockets();
     const { write, start, stop } = await watcher({ from: 1 }, { sockets });
