@@ -279,7 +279,9 @@ export class StreamSequencer extends DurableObject<Env> {
     this.#live.receive(socket, data);
   }
 
-  override webSocketClose(): void {
+  override webSocketClose(socket: WebSocket): void {
+    // Its client waits for the answer to its close.
+    socket.close();
     this.#live.closed();
   }
 
