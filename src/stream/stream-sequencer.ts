@@ -296,7 +296,9 @@ export class StreamSequencer extends DurableObject<Env> {
     this.#deliverNumbers();
   }
 
-  override webSocketClose(): void {
+  override webSocketClose(socket: WebSocket): void {
+    // Its client waits for the answer to its close.
+    socket.close();
     this.#live.closed();
   }
 

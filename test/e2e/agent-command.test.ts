@@ -125,7 +125,13 @@ describe.concurrent("stateset-sync", () => {
     ]);
     expect(await newPlace().json(["verify", "-", ...believed], 1, { input: "{}" })).toMatchObject({ valid: false });
 
-    const event = { entityType: "order", entityId: "ORD-1", eventType: "order.created", payload: { total: "42.00" } };
+    const event = {
+      entityType: "order",
+      entityId: "ORD-1",
+      eventType: "order.created",
+      payload: { total: "42.00" },
+      payloadState: { kind: "plain" },
+    };
     const where = { sequenceNumber: 1, sequencedAt: TIME, createdAt: TIME, agentId: ANY_UUID };
     expect(await place.json(["history", "order", "ORD-1"])).toEqual({
       entityType: "order",
@@ -461,6 +467,58 @@ describe.concurrent("stateset-sync", () => {
     expect(counted.out).toMatch(/^1 {2}.*order\.created {2}order ORD-1 {2}\{"total":"42\.00"\}\n2 {2}.*\n$/);
     // Only what comes from now on.
     expect((await errorOf(writer, ["watch", "--timeout", "1"], 3))[0]).toBe("TIMEOUT");
+  });
+
+  test("encrypts what it records, for one agent to read and another not to", async () => {
+    const writer = await newAgent(server);
+    const reader = await newAgent(server, streamOf(writer));
+    const other = await newAgent(server, streamOf(writer));
+    const { agentId } = (await reader.json(["status"])) as { agentId: string };
+    const toReader = ["record", ...ORDER, '{"total":"encrypted"}', "--encrypt-to", agentId];
+    expect((await errorOf(writer, toReader, 1))[0]).toBe("NO_ENCRYPTION_KEY");
+    expect((await errorOf(reader, ["keys", "register", "--encryption"], 2))[0]).toBe("NO_KEY");
+    const kid = expect.any(Number) as unknown;
+    const older = (await reader.json(["keys", "generate", "--encryption"])) as { kid: number };
+    expect(older).toEqual({
+      kid,
+      publicKey: HEX_32,
+      file: join(reader.directory, "encryption-keys", `${older.kid}.json`),
+    });
+    expect([
+      modeOf(reader.directory, "encryption-keys"),
+      modeOf(`${reader.directory}/encryption-keys/${older.kid}.json`),
+    ]).toEqual(["700", "600"]);
+    expect(await reader.json(["keys", "register", "--encryption"])).toEqual({ kid: older.kid, publicKey: HEX_32 });
+    const newer = (await reader.json(["keys", "generate", "--encryption"])) as { kid: number };
+    const listed = async () => {
+      const { keys } = (await reader.json(["keys", "list", "--encryption"])) as {
+        keys: { kid: number; status: string; isUsed: boolean }[];
+      };
+      return keys.map((one) => [one.kid, one.status, one.isUsed]);
+    };
+    expect(await listed()).toEqual([
+      [older.kid, "active", false],
+      [newer.kid, "unregistered", true],
+    ]);
+
+    await writer.json(["keys", "generate", "--encryption"]);
+    const { events } = (await writer.json(toReader)) as { events: { eventId: string }[] };
+    await writer.json(["push"]);
+    const eventId = events[0]?.eventId ?? "";
+    expect(readFileSync(join(writer.directory, "outbox.db")).includes("total")).toBe(false);
+    const read = async (place: Place) =>
+      JSON.parse((await place.run("watch", "--json", "--from", "1", "--count", "1")).out) as object;
+    const decrypted = { eventId, payload: { total: "encrypted" }, payloadState: { kind: "decrypted" } };
+    expect(await read(reader)).toMatchObject(decrypted);
+    expect(await read(writer)).toMatchObject(decrypted);
+    expect(await read(other)).toMatchObject({ eventId, payload: null, payloadState: { kind: "not_for_us" } });
+    expect(await reader.json(["history", "order", "ORD-1"])).toMatchObject({ events: [decrypted] });
+
+    const revoked = await reader.json(["keys", "revoke", "--encryption", `${older.kid}`]);
+    expect(revoked).toEqual({ kid: older.kid, revokedAt: expect.any(String) as unknown });
+    expect(await listed()).toContainEqual([older.kid, "revoked", false]);
+    expect((await errorOf(writer, toReader, 1))[0]).toBe("NO_ENCRYPTION_KEY");
+    expect((await errorOf(writer, [...toReader.slice(0, -1), "somebody"], 2))[0]).toBe("USAGE");
   });
 
   test("doctor finds what is damaged", async () => {

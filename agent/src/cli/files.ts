@@ -22,6 +22,8 @@ export interface AgentFiles {
   readonly apiKey: string;
   /** Directory of the signing keys. */
   readonly keys: string;
+  /** Directory of the keys that others encrypt to. */
+  readonly encryptionKeys: string;
   /** The SQLite database: outbox and copy of the log. */
   readonly outbox: string;
 }
@@ -33,6 +35,7 @@ export function agentFiles(given: string | undefined, env: NodeJS.ProcessEnv): A
     config: join(directory, "config.json"),
     apiKey: join(directory, "api-key"),
     keys: join(directory, "keys"),
+    encryptionKeys: join(directory, "encryption-keys"),
     outbox: join(directory, "outbox.db"),
   };
 }

@@ -11,6 +11,7 @@ import { pinnedSequencerKeys, type TrustSettings } from "../trust.ts";
 import type { Call } from "./command.ts";
 import { CommandError } from "./command-error.ts";
 import { type Config, identityOf, readConfig } from "./config.ts";
+import { encryptionOf } from "./encryption-key-files.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { AgentFiles } from "./files.ts";
 import { readKey, signingKeyOfFile, usedKeyId } from "./key-files.ts";
@@ -54,6 +55,8 @@ interface Needs {
   readonly network?: NetworkValues;
   /** Whether it signs; its key need not be there otherwise. */
   readonly signs?: boolean;
+  /** Whether it reads or encrypts payloads. */
+  readonly decrypts?: boolean;
   /** In place of the directory's. */
   readonly config?: Config;
 }
@@ -61,7 +64,7 @@ interface Needs {
 /** Works as the agent. @throws CommandError, or what `work` throws */
 export async function withAgent<T>(
   call: Call,
-  { network, signs = false, config = readConfig(call.files) }: Needs,
+  { network, signs = false, decrypts = false, config = readConfig(call.files) }: Needs,
   work: (agent: Agent, session: Session) => Promise<T> | T,
 ): Promise<T> {
   const key = signs ? await signingKeyOfFile(readKey(call.files, usedKeyId(config))) : NO_KEY;
@@ -71,6 +74,7 @@ export async function withAgent<T>(
     identity: identityOf(config),
     key,
     store,
+    ...(decrypts ? { encryption: encryptionOf(call.files) } : {}),
     trust: trustOf(config),
     retry: retryOf(network ?? {}),
   });

@@ -12,7 +12,7 @@ own that are not in it yet, with their state. Needs no network.
 `,
   args: ["ENTITY_TYPE", "ENTITY_ID"],
   run: (call, _options, [entityType = "", entityId = ""]) =>
-    withAgent(call, {}, async (agent) => {
+    withAgent(call, { decrypts: true }, async (agent) => {
       const { events, unsequenced, version } = await agent.history(entityType, entityId);
       const rows = [
         ...events.map((event) => [String(event.sequenceNumber), ...eventCells(event)]),

@@ -1,6 +1,7 @@
 import { command } from "../command.ts";
 import { type Config, readConfig } from "../config.ts";
 import type { AgentFiles } from "../files.ts";
+import { ENCRYPTION_HELP, ENCRYPTION_OPTION, listEncryption } from "../encryption-keys.ts";
 import { localKeyIds, readKey } from "../key-files.ts";
 import { type RegisteredKey, registeredKeys } from "../registered-keys.ts";
 import { apiOf, NETWORK_HELP, NETWORK_OPTIONS } from "../session.ts";
@@ -13,13 +14,17 @@ export const keysList = command({
   about: `Lists the agent's keys by id: whether it is the one in use, whether it is on disk, and what the
 sequencer says of it: active, revoked, expired, not_yet_valid, unregistered, or another where the
 key that is registered is not the one on disk.
+
+With --encryption, lists those that others encrypt to, by kid; the one in use is the newest on disk.
 `,
   optionsHelp: `  --local               do not ask the sequencer
-${NETWORK_HELP}`,
-  options: { local: { type: "boolean" }, ...NETWORK_OPTIONS },
+${ENCRYPTION_HELP}${NETWORK_HELP}`,
+  options: { local: { type: "boolean" }, ...ENCRYPTION_OPTION, ...NETWORK_OPTIONS },
   run: async (call, options) => {
     const config = readConfig(call.files);
-    const registered = options.local === true ? null : await registeredKeys(apiOf(call, config, options), config);
+    const api = options.local === true ? null : apiOf(call, config, options);
+    if (options.encryption === true) return listEncryption(call, api);
+    const registered = api === null ? null : await registeredKeys(api, config);
     const keys = listed(call.files, config, registered);
     const rows = keys.map(({ keyId, publicKey, status, isUsed, isLocal }) => [
       isUsed ? "*" : " ",

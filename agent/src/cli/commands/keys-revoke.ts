@@ -2,6 +2,7 @@ import { counted } from "../../../../scripts/lib/text.ts";
 import { command } from "../command.ts";
 import { CommandError } from "../command-error.ts";
 import { readConfig, writeConfig } from "../config.ts";
+import { ENCRYPTION_HELP, ENCRYPTION_OPTION, revokeEncryption } from "../encryption-keys.ts";
 import { EXIT } from "../exit-codes.ts";
 import { readKeyId } from "../key-files.ts";
 import { revokeKey } from "../registered-keys.ts";
@@ -15,13 +16,17 @@ export const keysRevoke = command({
   about: `Revokes a key at the sequencer; when it returns, no event that the key signed is accepted any more.
 What was accepted before stays. That takes a credential of an administrator, and cannot be taken
 back. The same again changes nothing.
+
+With --encryption, nobody encrypts to the key with the kid KEY_ID any more; what was encrypted to it
+stays readable to who has it. That takes no administrator.
 `,
   args: ["KEY_ID"],
   optionsHelp: `  --force               also the key in use, or one that signed events which are not sent yet:
                         they will be refused
-${NETWORK_HELP}`,
-  options: { force: { type: "boolean" }, ...NETWORK_OPTIONS },
+${ENCRYPTION_HELP}${NETWORK_HELP}`,
+  options: { force: { type: "boolean" }, ...ENCRYPTION_OPTION, ...NETWORK_OPTIONS },
   run: async (call, options, [id = ""]) => {
+    if (options.encryption === true) return revokeEncryption(call, options, id);
     const keyId = readKeyId(id);
     const config = readConfig(call.files);
     if (options.force !== true) await withStore(call, (session) => requireUnused(session, keyId));

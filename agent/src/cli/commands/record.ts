@@ -1,12 +1,14 @@
+import { parseUuid } from "../../../../src/ves/index.ts";
 import { UsageError } from "../../../../scripts/lib/usage.ts";
 import { counted } from "../../../../scripts/lib/text.ts";
+import type { Recipient } from "../../encryption/index.ts";
 import { command } from "../command.ts";
 import { CommandError } from "../command-error.ts";
 import { type EventLine, readBaseVersion, readEventLines, readPayload } from "../event-input.ts";
 import { EXIT } from "../exit-codes.ts";
 import { recordAll } from "../record-all.ts";
 import { readInput } from "../secrets.ts";
-import { withAgent } from "../session.ts";
+import { NETWORK_HELP, NETWORK_OPTIONS, withAgent } from "../session.ts";
 import { lines, plain } from "../text.ts";
 
 /** Signs events and keeps them. */
@@ -19,6 +21,9 @@ JSON.
 With --from, an event for each line of a file: JSON with entityType, entityId, eventType and
 payload, and optionally eventId, commandId, baseVersion ("current" or a number) and createdAt. Lines
 that are refused are told; the others are recorded.
+
+With --encrypt-to, payloads are encrypted to these agents' keys, which the sequencer is asked for, and
+to the agent's own if it has one: nobody else can read them then.
 `,
   optionalArgs: ["ENTITY_TYPE", "ENTITY_ID", "EVENT_TYPE", "PAYLOAD"],
   optionsHelp: `  --payload-file PATH   take the payload from this file, or from standard input for -
@@ -28,7 +33,8 @@ that are refused are told; the others are recorded.
   --command-id UUID     the command that it is the effect of, which has its effect once
   --created-at TIME     when it happened, RFC 3339; now when not given
   --from PATH           record the lines of this file, or of standard input for -
-`,
+  --encrypt-to AGENT_ID encrypt to this agent of the tenant; may be given several times
+${NETWORK_HELP}`,
   options: {
     "payload-file": { type: "string" },
     "base-version": { type: "string" },
@@ -36,14 +42,23 @@ that are refused are told; the others are recorded.
     "command-id": { type: "string" },
     "created-at": { type: "string" },
     from: { type: "string" },
+    "encrypt-to": { type: "string", multiple: true },
+    ...NETWORK_OPTIONS,
   },
   run: async (call, options, args) => {
-    const { from, ...others } = options;
+    const { from, "encrypt-to": agentIds = [], "api-key-file": keyFile, attempts, ...others } = options;
+    const readers = agentIds.map(readAgentId);
     const events = from === undefined ? [eventOf(others, args)] : linesOf(from, others, args);
     const signal = call.interruption();
-    const { recorded, refused } = await withAgent(call, { signs: true }, (agent) =>
-      recordAll(agent, events, { progress: call.progress, signal }),
-    );
+    const network = { "api-key-file": keyFile, attempts };
+    const needs = { signs: true, decrypts: true, ...(readers.length === 0 ? {} : { network }) };
+    const { recorded, refused } = await withAgent(call, needs, async (agent) => {
+      const encryptTo = await Promise.all(readers.map((agentId) => agent.findRecipient(agentId, { signal })));
+      return recordAll(agent, encryptTo.length === 0 ? events : events.map((line) => encrypted(line, encryptTo)), {
+        progress: call.progress,
+        signal,
+      });
+    });
     const [only] = refused;
     if (from === undefined && only !== undefined) throw only.error;
     const told = refused.map(({ line, code, message }) => ({ line, code, message }));
@@ -63,6 +78,17 @@ that are refused are told; the others are recorded.
 type Options = Readonly<
   Partial<Record<"payload-file" | "base-version" | "event-id" | "command-id" | "created-at", string>>
 >;
+
+/** @throws UsageError */
+function readAgentId(text: string): string {
+  const id = parseUuid(text);
+  if (id === undefined) throw new UsageError("--encrypt-to takes an agent's id, a UUID.");
+  return id;
+}
+
+function encrypted({ line, event }: EventLine, encryptTo: readonly Recipient[]): EventLine {
+  return { line, event: event instanceof Error ? event : { ...event, encryptTo } };
+}
 
 /** @throws UsageError */
 function eventOf(options: Options, [entityType, entityId, eventType, payload]: readonly string[]): EventLine {

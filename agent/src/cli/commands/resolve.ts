@@ -27,7 +27,7 @@ be pushed.
     if ((options.rebase === true) === (options.drop === true)) throw new UsageError("Give --rebase or --drop.");
     if ((options.all === true) === (eventId !== undefined)) throw new UsageError("Give EVENT_ID or --all.");
     const resolution = options.rebase === true ? "rebase" : "drop";
-    return withAgent(call, { signs: resolution === "rebase" }, async (agent) => {
+    return withAgent(call, { signs: resolution === "rebase", decrypts: resolution === "rebase" }, async (agent) => {
       const chosen = agent.conflicts().filter((conflict) => eventId === undefined || conflict.eventId === eventId);
       if (eventId !== undefined && chosen.length === 0) {
         throw new AgentError("NO_CONFLICT", `Event ${eventId} is not in conflict`);

@@ -25,7 +25,7 @@ ${NETWORK_HELP}`,
     const max = count === undefined ? Infinity : readCount("--count", count, 1, Number.MAX_SAFE_INTEGER);
     const patienceMs = timeout === undefined ? Infinity : readCount("--timeout", timeout, 1, 86_400) * 1_000;
     const first = from === undefined ? undefined : readCount("--from", from, 1, Number.MAX_SAFE_INTEGER);
-    return withAgent(call, { network }, async (agent) => {
+    return withAgent(call, { network, decrypts: true }, async (agent) => {
       const signal = call.interruption();
       const patience = patienceOf(patienceMs);
       let printed = 0;

@@ -5,6 +5,7 @@ import { auditStore } from "../../audit.ts";
 import { keysOfHex } from "../../trust.ts";
 import { toldError } from "../command-error.ts";
 import type { Config } from "../config.ts";
+import { encryptionKeyPaths } from "../encryption-key-files.ts";
 import { type AgentFiles, permissionProblem } from "../files.ts";
 import { keyPath, localKeyIds, readKey } from "../key-files.ts";
 import { believedKeys, type Session } from "../session.ts";
@@ -16,7 +17,15 @@ import { fail, type Finding, ok, warn } from "./check.ts";
 
 export function checkPermissions(files: AgentFiles): Finding {
   const keys = localKeyIds(files).map((keyId) => keyPath(files, keyId));
-  const paths = [files.directory, files.config, files.apiKey, files.outbox, files.keys, ...keys];
+  const paths = [
+    files.directory,
+    files.config,
+    files.apiKey,
+    files.outbox,
+    files.keys,
+    ...keys,
+    ...encryptionKeyPaths(files),
+  ];
   const problems = paths.flatMap((path) => permissionProblem(path) ?? []);
   return problems.length === 0 ? ok("nobody else may use the agent's files") : fail(problems.join(" "));
 }
