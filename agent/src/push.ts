@@ -134,13 +134,18 @@ async function pushApart(
     return [verdict];
   }
   const middle = Math.ceil(rows.length / 2);
-  const first = await pushRows(context, rows.slice(0, middle), signal);
-  try {
-    return [...first, ...(await pushRows(context, rows.slice(middle), signal))];
-  } catch (later) {
-    if (!(later instanceof Interrupted)) throw later;
-    throw new Interrupted(later.reason, [...first, ...later.outcomes]);
+  const outcomes: Outcome[] = [];
+  for (const half of [rows.slice(0, middle), rows.slice(middle)]) {
+    try {
+      outcomes.push(...(await pushRows(context, half, signal)));
+    } catch (stop) {
+      if (!(stop instanceof Interrupted)) throw stop;
+      outcomes.push(...stop.outcomes);
+      // Those behind were sent as well, with the request that was refused as a whole.
+      throw new Interrupted(stop.reason, [...outcomes, ...unknown(rows.slice(outcomes.length), stop.reason)]);
+    }
   }
+  return outcomes;
 }
 
 /** @throws AgentError MALFORMED_ANSWER, INVALID_RECEIPT, or what reading the sequencer's keys throws */

@@ -84,6 +84,25 @@ describe("push", () => {
     expect(model.log.map(({ event_id: id }) => id)).toEqual(ids(recorded).filter((id) => id !== bad));
   });
 
+  test("a half that gets no answer leaves an outcome for each event of the whole", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    const recorded = [];
+    for (let i = 0; i < 8; i++) recorded.push(await agent.record(orderEvent()));
+    const whole = { status: 413, code: "PAYLOAD_TOO_LARGE" };
+    // All 8, and the first 4, are too many; the first 2 pass, and then nothing does.
+    const answers = [whole, whole, undefined];
+    model.interfere = ({ method }) => {
+      if (method === "GET") return undefined;
+      return answers.length > 0 ? answers.shift() : "cut";
+    };
+    const { outcomes, stopped } = await agent.push();
+    expect(stopped).toMatchObject({ code: "UNREACHABLE" });
+    expect(ids(outcomes)).toEqual(ids(recorded));
+    const kinds = outcomes.map(({ kind }) => kind);
+    expect(kinds).toEqual(["accepted", "accepted", ...Array.from({ length: 6 }, () => "unknown")]);
+  });
+
   test.each([
     [400, "<html>400 Bad Request</html>", "MALFORMED_ANSWER"],
     [405, "", "MALFORMED_ANSWER"],
