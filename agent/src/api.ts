@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { type JsonValue, parseJson, VesError } from "../../src/ves/index.ts";
 import { aborted, AgentError, type AgentErrorCode, reasonOf, throwIfAborted } from "./errors.ts";
 import { type RetrySettings, withRetries } from "./retry.ts";
@@ -96,14 +96,19 @@ function read<Schema extends z.ZodType>(text: string, schema: Schema, path: stri
 }
 
 function errorOf({ status, body, retryAfter }: TransportReply): AgentError {
-  const server = { status, ...codeAndMessage(body) };
+  const words = ownWords(body);
+  const server = { status, ...(words ?? { code: "UNKNOWN", message: body.slice(0, 200) }) };
   const seconds = Number(retryAfter ?? Number.NaN);
   const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : undefined;
-  const message = `The sequencer answers ${status} ${server.code}: ${server.message}`;
-  return new AgentError(codeOf(status, server.code), message, { server, retryAfterMs });
+  const message =
+    words === undefined
+      ? `What answers at the URL, or on the way there, says ${status}, and not as a sequencer does: ${server.message}`
+      : `The sequencer answers ${status} ${server.code}: ${server.message}`;
+  return new AgentError(codeOf(status, words?.code), message, { server, retryAfterMs });
 }
 
-function codeOf(status: number, code: string): AgentErrorCode {
+/** @param code the sequencer's own; absent when something else answered */
+function codeOf(status: number, code: string | undefined): AgentErrorCode {
   switch (code) {
     case "STREAM_FROZEN":
       return "STREAM_FROZEN";
@@ -117,16 +122,23 @@ function codeOf(status: number, code: string): AgentErrorCode {
   if (status === 401) return "UNAUTHORIZED";
   if (status === 403) return "FORBIDDEN";
   if (status === 404) return "NOT_FOUND";
-  return status === 408 || status === 429 || status >= 500 ? "UNREACHABLE" : "REFUSED";
+  if (status === 408 || status === 429 || status >= 500) return "UNREACHABLE";
+  // A proxy that says no says nothing about what was asked.
+  return code === undefined ? "MALFORMED_ANSWER" : "REFUSED";
 }
 
-/** Something between the agent and the sequencer may answer with anything. */
-function codeAndMessage(body: string): { readonly code: string; readonly message: string } {
+const errorAnswer = z.object({
+  error: z.object({ code: z.string(), numeric_code: z.int() }),
+  code: z.string(),
+  message: z.string(),
+});
+
+/** What the sequencer says. Absent when it is not what every sequencer's error looks like: anything may answer on the way there. */
+function ownWords(body: string): { readonly code: string; readonly message: string } | undefined {
   try {
-    const { code, message } = JSON.parse(body) as { code?: unknown; message?: unknown };
-    if (typeof code === "string" && typeof message === "string") return { code, message };
+    const { error, code, message } = errorAnswer.parse(JSON.parse(body));
+    return error.code === code ? { code, message } : undefined;
   } catch {
-    // Not the sequencer's own words.
+    return undefined;
   }
-  return { code: "UNKNOWN", message: body.slice(0, 200) };
 }

@@ -133,6 +133,8 @@ export async function resolveConflicts(
  * would be if it was sent.
  */
 export function markFollowing(tables: StreamTables, { eventId, agentId, entityType, entityId }: NewOutboxRow): void {
+  // Most of the time nothing is in conflict, and no entity need be looked up.
+  if (tables.outbox({ agentId, state: "conflict", limit: 1 }).length === 0) return;
   const [conflict] = tables.outbox({ entity: { entityType, entityId }, agentId, state: "conflict", limit: 1 });
   const [row] = tables.outbox({ eventId });
   if (conflict !== undefined && row !== undefined) tables.update(row.id, following(conflict));

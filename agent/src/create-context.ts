@@ -36,6 +36,9 @@ export interface ContextOptions {
   readonly leaseMs?: number;
 }
 
+/** A day. Timers that are set to more than 24 of them fire at once. */
+const MAX_DELAY_MS = 86_400_000;
+
 /** @throws AgentError INVALID_OPTIONS; Error when the store cannot be read */
 export async function createContext(options: ContextOptions): Promise<Context> {
   const { identity, url, credential, store } = options;
@@ -53,7 +56,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   };
   const api = createApi(transport, {
     timeoutMs: integerOption("timeoutMs", options.timeoutMs ?? 30_000, 1, 600_000),
-    retry: { ...DEFAULT_RETRY, ...options.retry },
+    retry: retryOption(options.retry ?? {}),
   });
   return {
     identity: ids,
@@ -67,6 +70,15 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     batchEvents: integerOption("batchEvents", options.batchEvents ?? 500, 1, 1_000),
     batchCharacters: integerOption("batchCharacters", options.batchCharacters ?? 4 * 1024 ** 2, 1, 8 * 1024 ** 2),
     leaseMs: integerOption("leaseMs", options.leaseMs ?? 10_000, 100, 600_000),
+  };
+}
+
+function retryOption(given: Partial<RetrySettings>): RetrySettings {
+  const { attempts, firstDelayMs, maxDelayMs } = DEFAULT_RETRY;
+  return {
+    attempts: integerOption("retry.attempts", given.attempts ?? attempts, 1, 1_000_000),
+    firstDelayMs: integerOption("retry.firstDelayMs", given.firstDelayMs ?? firstDelayMs, 0, MAX_DELAY_MS),
+    maxDelayMs: integerOption("retry.maxDelayMs", given.maxDelayMs ?? maxDelayMs, 0, MAX_DELAY_MS),
   };
 }
 

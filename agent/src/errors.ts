@@ -1,7 +1,7 @@
 /**
  * Every way in which the agent says no. The union is closed so that a caller can `switch` over it.
  *
- * - `INVALID_OPTIONS`: the agent cannot be made of what was given
+ * - `INVALID_OPTIONS`: the agent cannot be made of what was given, or the URL that was given redirects elsewhere
  * - `INVALID_EVENT`: the event breaks a rule and was not recorded
  * - `EVENT_EXISTS`: an event with this id was recorded before
  * - `NO_CONFLICT`: the event to be resolved is not in conflict
@@ -16,7 +16,7 @@
  * - `REFUSED`: the sequencer refuses the request, and would again
  * - `NOT_FOUND`, `NOT_YET_SEALED`: there is no such event, or no proof of it yet
  * - `BUSY`: another process pushes the same outbox just now
- * - `MALFORMED_ANSWER`: what came is no answer of a sequencer
+ * - `MALFORMED_ANSWER`: what came is no answer of a sequencer, such as a proxy's refusal
  * - `SEQUENCER_KEY_CHANGED`: the sequencer's keys are not those that were pinned
  * - `INVALID_RECEIPT`: a receipt does not verify; its event does not count as sent
  * - `INVALID_DIRECTORY`: a directory of an agent's keys is not signed by the sequencer, is another agent's, or is too old

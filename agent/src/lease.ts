@@ -26,14 +26,25 @@ export async function withPushLease<T>(context: Context, work: () => Promise<T>)
       return true;
     });
   if (!take(true)) return undefined;
-  const timer = setInterval(() => take(false), context.leaseMs / 3);
+  const timer = setInterval(() => attempt(() => take(false)), context.leaseMs / 3);
   try {
     return await work();
   } finally {
     clearInterval(timer);
-    transaction(context, (tables) => {
-      const lease = JSON.parse(tables.state(key) ?? "{}") as Partial<Lease>;
-      if (lease.holder === holder) tables.setState(key, JSON.stringify({ holder, until: 0 } satisfies Lease));
-    });
+    attempt(() =>
+      transaction(context, (tables) => {
+        const lease = JSON.parse(tables.state(key) ?? "{}") as Partial<Lease>;
+        if (lease.holder === holder) tables.setState(key, JSON.stringify({ holder, until: 0 } satisfies Lease));
+      }),
+    );
+  }
+}
+
+/** A store that is locked or full must end neither the process nor the work: the lease runs out by itself. */
+function attempt(step: () => unknown): void {
+  try {
+    step();
+  } catch {
+    // The work meets the same trouble when it writes, and tells it.
   }
 }

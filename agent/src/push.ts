@@ -95,13 +95,31 @@ async function pushRows(
     return verdicts;
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    if (error.code === "REFUSED") return pushApart(context, rows, error, signal);
-    const unknown = rows.map(({ eventId }) => ({ kind: "unknown" as const, eventId, message: error.message }));
-    throw new Interrupted(error, unknown);
+    if (isAgainstBody(error)) return pushApart(context, rows, error, signal);
+    throw new Interrupted(error, unknown(rows, error));
   }
 }
 
-/** A request was refused as a whole: halves of it are sent, until those events stand alone that nobody will take. */
+function unknown(rows: readonly OutboxRow[], { message }: AgentError): Outcome[] {
+  return rows.map(({ eventId }) => ({ kind: "unknown", eventId, message }));
+}
+
+const BODY_STATUSES = new Set([400, 413, 422]);
+const BODY_CODES = new Set([
+  "INVALID_FIELD_VALUE",
+  "MALFORMED_JSON",
+  "MISSING_REQUIRED_FIELD",
+  "PAYLOAD_TOO_LARGE",
+  "SIGNATURE_REQUIRED",
+  "UNPROCESSABLE",
+]);
+
+/** Whether the sequencer itself refuses what the request says, and not how it came or that it came. */
+function isAgainstBody({ code, server }: AgentError): boolean {
+  return code === "REFUSED" && server !== undefined && BODY_STATUSES.has(server.status) && BODY_CODES.has(server.code);
+}
+
+/** A request's body was refused as a whole: halves of it are sent, until those events stand alone that nobody will take. */
 async function pushApart(
   context: Context,
   rows: readonly OutboxRow[],
@@ -116,13 +134,18 @@ async function pushApart(
     return [verdict];
   }
   const middle = Math.ceil(rows.length / 2);
-  const first = await pushRows(context, rows.slice(0, middle), signal);
-  try {
-    return [...first, ...(await pushRows(context, rows.slice(middle), signal))];
-  } catch (later) {
-    if (!(later instanceof Interrupted)) throw later;
-    throw new Interrupted(later.reason, [...first, ...later.outcomes]);
+  const outcomes: Outcome[] = [];
+  for (const half of [rows.slice(0, middle), rows.slice(middle)]) {
+    try {
+      outcomes.push(...(await pushRows(context, half, signal)));
+    } catch (stop) {
+      if (!(stop instanceof Interrupted)) throw stop;
+      outcomes.push(...stop.outcomes);
+      // Those behind were sent as well, with the request that was refused as a whole.
+      throw new Interrupted(stop.reason, [...outcomes, ...unknown(rows.slice(outcomes.length), stop.reason)]);
+    }
   }
+  return outcomes;
 }
 
 /** @throws AgentError MALFORMED_ANSWER, INVALID_RECEIPT, or what reading the sequencer's keys throws */

@@ -2,11 +2,11 @@ import { aborted, AgentError } from "./errors.ts";
 
 /** How often, and how long apart, a request is tried. */
 export interface RetrySettings {
-  /** Tries in all; 1 means that nothing is repeated. */
+  /** Tries in all, up to 1,000,000; 1 means that nothing is repeated. */
   readonly attempts: number;
   /** Upper bound of the first pause, in milliseconds; it doubles with each try. */
   readonly firstDelayMs: number;
-  /** No pause is longer, in milliseconds. A sequencer that asks for a longer one is not asked again. */
+  /** No pause is longer, in milliseconds; a day at most. A sequencer that asks for a longer one is not asked again. */
   readonly maxDelayMs: number;
 }
 
@@ -29,7 +29,7 @@ export async function withRetries<T>(
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof AgentError && error.code === "UNREACHABLE") || attempt >= settings.attempts) throw error;
+      if (!(error instanceof AgentError && error.code === "UNREACHABLE") || !(attempt < settings.attempts)) throw error;
       const delay = delayBefore(attempt, settings, error.retryAfterMs ?? 0, random);
       if (delay > settings.maxDelayMs) throw error;
       await pause(delay, signal);

@@ -1,3 +1,4 @@
+import { AgentError } from "./errors.ts";
 import { type SocketConstructor, type Sockets, socketsOf } from "./sockets.ts";
 
 /** One question to the sequencer. */
@@ -58,8 +59,13 @@ export function httpTransport(options: {
         authorization: `${TOKEN.test(secret) ? "Bearer" : "ApiKey"} ${secret}`,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       };
-      const init = { method, headers, signal, ...(body === undefined ? {} : { body }) };
+      // Followed, a redirection would take the credential along, and might turn a POST into a GET.
+      const init = { method, headers, signal, redirect: "manual" as const, ...(body === undefined ? {} : { body }) };
       const response = await send(new Request(base + path, init));
+      if (isRedirection(response)) {
+        await response.body?.cancel();
+        throw redirected(base + path, response.headers.get("location"));
+      }
       return {
         status: response.status,
         retryAfter: response.headers.get("retry-after"),
@@ -67,4 +73,17 @@ export function httpTransport(options: {
       };
     },
   };
+}
+
+/** Browsers show nothing of one but that it is one. */
+function isRedirection({ status, type }: { readonly status: number; readonly type: string }): boolean {
+  return type === "opaqueredirect" || [301, 302, 303, 307, 308].includes(status);
+}
+
+function redirected(from: string, location: string | null): AgentError {
+  const [asked, to] = [new URL(from), location !== null && URL.canParse(location, from) && new URL(location, from)];
+  // Queries may hold what belongs in no log.
+  const where = to === false ? "elsewhere" : `to ${to.origin}${to.pathname}`;
+  const message = `url: ${asked.origin}${asked.pathname} leads ${where}, which is not followed: give the sequencer's own URL`;
+  return new AgentError("INVALID_OPTIONS", message);
 }

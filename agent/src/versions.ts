@@ -7,11 +7,5 @@ import type { EntityRef, StreamTables } from "./store/store.ts";
  */
 export function expectedVersion(tables: StreamTables, entity: EntityRef): number {
   const pulled = Number(tables.state(PULLED_SEQUENCE) ?? 0);
-  const onTheirWay = tables
-    .outbox({ entity })
-    .filter(
-      ({ state, remoteSequence }) =>
-        (state === "pending" || state === "accepted") && (remoteSequence ?? Infinity) > pulled,
-    );
-  return tables.entityVersion(entity) + onTheirWay.length;
+  return tables.entityVersion(entity) + tables.onTheirWay(entity, pulled);
 }

@@ -50,6 +50,8 @@ export type Interference =
   | "answer lost"
   /** Something else is answered, and nothing done. */
   | { readonly status: number; readonly code: string; readonly retryAfter?: string }
+  /** Something on the way answers in the sequencer's place. */
+  | { readonly status: number; readonly foreign: string }
   /** Its answer is altered. */
   | ((answer: JsonObject) => unknown);
 
@@ -105,8 +107,10 @@ export async function modelSequencer(stream: StreamRef): Promise<ModelSequencer>
         const interference = model.interfere(request);
         if (interference === "cut") throw new TypeError("fetch failed");
         if (typeof interference === "object") {
-          const { status, code, retryAfter = null } = interference;
-          return { status, retryAfter, body: JSON.stringify({ code, message: `is ${code}` }) };
+          const { status } = interference;
+          if ("foreign" in interference) return { status, retryAfter: null, body: interference.foreign };
+          const { code, retryAfter = null } = interference;
+          return { status, retryAfter, body: JSON.stringify(errorAnswer(code, `is ${code}`)) };
         }
         const { status, answer } = await handle(request);
         if (interference === "answer lost") throw new TypeError("fetch failed");
@@ -209,7 +213,11 @@ function ok(answer: unknown): Reply {
 }
 
 function missing(code: string): Reply {
-  return { status: 404, answer: { code, message: "there is none" } };
+  return { status: 404, answer: errorAnswer(code, "there is none") };
+}
+
+function errorAnswer(code: string, message: string): JsonObject {
+  return { error: { code, numeric_code: 1, message, request_id: "r" }, code, message };
 }
 
 function current({ keys }: ModelSequencer): [number, SigningKey] {

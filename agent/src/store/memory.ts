@@ -87,6 +87,15 @@ function tablesOf(memory: StreamMemory, undo: (() => void)[]): StreamTables {
       const rows = query.eventId === undefined ? memory.outbox.values() : named === undefined ? [] : [named];
       return first(rows, (row) => isAsked(row, query), query.limit);
     },
+    onTheirWay: (entity, aboveSequence) => {
+      let rows = 0;
+      for (const row of memory.outbox.values()) {
+        const { state, remoteSequence } = row;
+        const isUnsettled = state === "pending" || state === "accepted";
+        if (isUnsettled && (remoteSequence ?? Infinity) > aboveSequence && isOf(row, entity)) rows++;
+      }
+      return rows;
+    },
     update: (id, change) => {
       const row = memory.outbox.get(id);
       if (row !== undefined) set(memory.outbox, id, { ...row, ...change });

@@ -77,6 +77,16 @@ function tablesOf(sql: SqlStore, { tenantId, storeId }: StreamRef): StreamTables
       const statement = `SELECT * FROM outbox WHERE tenant_id = ? AND store_id = ?${where} ORDER BY id${limited(query)}`;
       return exec(statement, ...bindings).map(outboxRow);
     },
+    onTheirWay: ({ entityType, entityId }, aboveSequence) => {
+      const [row] = exec(
+        `SELECT COUNT(*) AS rows FROM outbox WHERE tenant_id = ? AND store_id = ? AND entity_type = ? AND entity_id = ?
+          AND state IN ('pending', 'accepted') AND (remote_sequence IS NULL OR remote_sequence > ?)`,
+        entityType,
+        entityId,
+        aboveSequence,
+      );
+      return integer(row?.["rows"]);
+    },
     update: (id, change) => {
       const members = Object.entries(change) as [keyof OutboxChange, string | number | null][];
       const assignments = members.map(([member]) => `${COLUMN_OF_CHANGE[member]} = ?`).join(", ");

@@ -121,6 +121,8 @@ export interface StreamTables {
   readonly append: (row: NewOutboxRow) => void;
   /** In the order of recording. */
   readonly outbox: (query: OutboxQuery) => OutboxRow[];
+  /** How many of the entity's rows are pending, or accepted with a number above this one. */
+  readonly onTheirWay: (entity: EntityRef, aboveSequence: number) => number;
   readonly update: (id: number, change: OutboxChange) => void;
   readonly counts: (agentId: string) => StoreCounts;
   /**

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openSqliteStore } from "../../../agent/src/store/sqlite.ts";
+import type { Transport } from "../../../agent/src/transport.ts";
 import { envelopeSchema, eventSigningHash, generateSeed, signingKeyFromSeed, to0xHex } from "../../../src/ves/index.ts";
 import { orderEvent, type TestAgent, testStream } from "../../support/agents.ts";
 
@@ -248,6 +249,47 @@ describe("pull", () => {
 });
 
 type Model = Awaited<ReturnType<typeof testStream>>["model"];
+
+describe("a sequencer that holds no question", () => {
+  /** As it does when very many readers wait already. */
+  async function busyStream() {
+    const { model, agent: newAgent } = await testStream();
+    const send: Transport["send"] = (request) =>
+      model.transport.send({ ...request, path: request.path.replace(/wait=\d+/, "wait=0") });
+    const { agent: writer } = await newAgent();
+    await writer.record(orderEvent());
+    await writer.push();
+    const { agent } = await newAgent({ transport: { send }, retry: { attempts: 1 } });
+    await agent.pull();
+    model.requests.length = 0;
+    return { model, agent, writer };
+  }
+
+  test("is not asked without a pause by who waits for an event", async () => {
+    const { model, agent, writer } = await busyStream();
+    await expect(agent.waitFor(crypto.randomUUID(), { timeoutMs: 450 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    expect(model.requests.length).toBeGreaterThan(2);
+    expect(model.requests.length).toBeLessThan(30);
+    const waiting = agent.waitFor(() => true, { timeoutMs: 5_000 });
+    const { eventId } = await writer.record(orderEvent());
+    await writer.push();
+    expect(await waiting).toMatchObject({ eventId });
+  });
+
+  test.each([
+    ["answers with nothing", undefined],
+    ["refuses every question that could wait", { status: 503, code: "SERVICE_UNAVAILABLE" }],
+  ])("is not asked without a pause by who watches when it %s", async (_what, interference) => {
+    const { model, agent } = await busyStream();
+    model.interfere = ({ path }) => (path.includes("wait=") ? interference : undefined);
+    const watching = async (): Promise<void> => {
+      for await (const _watched of agent.watch({ from: 2, signal: AbortSignal.timeout(450) }));
+    };
+    await expect(watching()).rejects.toMatchObject({ code: "ABORTED" });
+    expect(model.requests.length).toBeGreaterThan(2);
+    expect(model.requests.length).toBeLessThan(30);
+  });
+});
 
 describe("waitFor", () => {
   test("an event of another agent, by what it is", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { AgentError } from "../../../agent/src/errors.ts";
+import { httpTransport } from "../../../agent/src/transport.ts";
 import { generateSeed, signingKeyFromSeed } from "../../../src/ves/index.ts";
 import { orderEvent, testStream } from "../../support/agents.ts";
 
@@ -81,6 +82,85 @@ describe("push", () => {
     expect(outcomes.filter(({ kind }) => kind === "accepted")).toHaveLength(6);
     expect(outcomes[4]).toMatchObject({ kind: "rejected", eventId: bad, reason: "request_refused: PAYLOAD_TOO_LARGE" });
     expect(model.log.map(({ event_id: id }) => id)).toEqual(ids(recorded).filter((id) => id !== bad));
+  });
+
+  test("a half that gets no answer leaves an outcome for each event of the whole", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    const recorded = [];
+    for (let i = 0; i < 8; i++) recorded.push(await agent.record(orderEvent()));
+    const whole = { status: 413, code: "PAYLOAD_TOO_LARGE" };
+    // All 8, and the first 4, are too many; the first 2 pass, and then nothing does.
+    const answers = [whole, whole, undefined];
+    model.interfere = ({ method }) => {
+      if (method === "GET") return undefined;
+      return answers.length > 0 ? answers.shift() : "cut";
+    };
+    const { outcomes, stopped } = await agent.push();
+    expect(stopped).toMatchObject({ code: "UNREACHABLE" });
+    expect(ids(outcomes)).toEqual(ids(recorded));
+    const kinds = outcomes.map(({ kind }) => kind);
+    expect(kinds).toEqual(["accepted", "accepted", ...Array.from({ length: 6 }, () => "unknown")]);
+  });
+
+  test.each([
+    [400, "<html>400 Bad Request</html>", "MALFORMED_ANSWER"],
+    [405, "", "MALFORMED_ANSWER"],
+    [407, "Proxy Authentication Required", "MALFORMED_ANSWER"],
+    [413, "<html>413 Request Entity Too Large</html>", "MALFORMED_ANSWER"],
+    [421, "", "MALFORMED_ANSWER"],
+    [422, '{"code":"UNPROCESSABLE","message":"says a gateway"}', "MALFORMED_ANSWER"],
+    [451, "", "MALFORMED_ANSWER"],
+  ])("an answer of %i %s that is not the sequencer's rejects nothing", async (status, foreign, expected) => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    for (let i = 0; i < 4; i++) await agent.record(orderEvent());
+    model.interfere = () => ({ status, foreign });
+    const { outcomes, stopped } = await agent.push();
+    expect(stopped).toMatchObject({ code: expected, message: expect.stringContaining(`${status}`) });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(["unknown", "unknown", "unknown", "unknown"]);
+    expect(model.requests).toHaveLength(1);
+    expect(agent.status().outbox).toMatchObject({ pending: 4, rejected: 0 });
+    model.interfere = () => undefined;
+    expect((await agent.push()).outcomes.map(({ kind }) => kind)).toEqual(Array.from({ length: 4 }, () => "accepted"));
+  });
+
+  test.each([
+    [405, "METHOD_NOT_ALLOWED"],
+    [409, "LIMIT_REACHED"],
+    [415, "UNSUPPORTED_MEDIA_TYPE"],
+    [426, "UPGRADE_REQUIRED"],
+    [400, "TENANT_ID_NOT_ALLOWED"],
+  ])("a refusal of %i %s, which is not of the events, rejects nothing", async (status, code) => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    for (let i = 0; i < 4; i++) await agent.record(orderEvent());
+    model.interfere = () => ({ status, code });
+    expect((await agent.push()).stopped).toMatchObject({ code: "REFUSED", server: { status, code } });
+    expect(agent.status().outbox).toMatchObject({ pending: 4, rejected: 0 });
+  });
+
+  test.each([
+    [301, "https://sequencer.test/api?secret=1", "to https://sequencer.test/api,"],
+    [307, "/login", "to http://seq.test/login,"],
+    [302, null, "elsewhere,"],
+  ])("a redirection of %i to %s is not followed, and told", async (status, location, where) => {
+    const { agent: newAgent } = await testStream();
+    const asked: Request[] = [];
+    const answer = (request: Request): Promise<Response> => {
+      asked.push(request);
+      return Promise.resolve(new Response("", { status, headers: location === null ? {} : { location } }));
+    };
+    const transport = httpTransport({ url: "http://seq.test", credential: "k", fetch: answer });
+    const { agent } = await newAgent({ transport });
+    for (let i = 0; i < 2; i++) await agent.record(orderEvent());
+    const { outcomes, stopped } = await agent.push();
+    expect(stopped).toMatchObject({ code: "INVALID_OPTIONS", message: expect.stringContaining(`leads ${where}`) });
+    expect(stopped?.message).not.toContain("secret");
+    expect(outcomes.map(({ kind }) => kind)).toEqual(["unknown", "unknown"]);
+    expect(asked.map(({ method, redirect }) => ({ method, redirect }))).toEqual([
+      { method: "POST", redirect: "manual" },
+    ]);
   });
 
   test.each([

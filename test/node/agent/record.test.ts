@@ -115,6 +115,11 @@ describe("createAgent", () => {
     ["identity", { ...identity, storeId: "mine" }],
     ["batchEvents", 1_001],
     ["timeoutMs", 0],
+    ["retry", { attempts: Number.NaN }],
+    ["retry", { attempts: 0 }],
+    ["retry", { attempts: "6" }],
+    ["retry", { firstDelayMs: -1 }],
+    ["retry", { maxDelayMs: Infinity }],
     ["url", undefined],
   ])("says what is wrong with %s", async (member, value) => {
     await expect(createAgent({ ...options, [member]: value })).rejects.toMatchObject({ code: "INVALID_OPTIONS" });

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { memoryStore } from "../../../agent/src/store/memory.ts";
 import { openSqliteStore, type SqliteDatabase, sqliteStore } from "../../../agent/src/store/sqlite.ts";
 import type { AgentStore, NewOutboxRow, PulledRow, StreamRef } from "../../../agent/src/store/store.ts";
+import { expectedVersion } from "../../../agent/src/versions.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "agent-stores-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -105,6 +106,22 @@ describe.each(stores)("the store %s", (_name, open) => {
       expect(tables.prune(5, 11)).toBe(1);
       expect(ids({})).toEqual(["y", "x", "w"]);
       expect(ids({ eventId: "z" })).toEqual([]);
+    });
+  });
+
+  test("counts an entity's rows that are on their way, and reads none of them for it", () => {
+    open().transaction(stream, (tables) => {
+      const states = ["pending", "accepted", "accepted", "rejected", "conflict", "rebased", "dropped"] as const;
+      for (const index of states.keys()) tables.append(row(`e${index}`, { agentId: index === 0 ? "a" : "b" }));
+      tables.append(row("another", { entityId: "2" }));
+      for (const [index, state] of states.entries()) {
+        const [found] = tables.outbox({ eventId: `e${index}` });
+        tables.update(found?.id ?? 0, { state, remoteSequence: state === "accepted" ? index + 3 : null });
+      }
+      expect([0, 3, 4, 5].map((pulledUpTo) => tables.onTheirWay(entity, pulledUpTo))).toEqual([3, 3, 2, 1]);
+      expect(tables.onTheirWay({ entityType: "order", entityId: "3" }, 0)).toBe(0);
+      const outbox = (): never => expect.unreachable("reads rows");
+      expect(expectedVersion({ ...tables, outbox }, entity)).toBe(3);
     });
   });
 

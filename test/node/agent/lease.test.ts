@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type ContextOptions, createContext } from "../../../agent/src/create-context.ts";
+import { withPushLease } from "../../../agent/src/lease.ts";
+import { memoryStore } from "../../../agent/src/store/memory.ts";
+import type { AgentStore } from "../../../agent/src/store/store.ts";
+import { generateSeed } from "../../../src/ves/index.ts";
+
+const [tenantId, storeId, agentId] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
+const key = generateSeed();
+const transport = { send: () => Promise.reject(new Error("cut")) };
+const options: Omit<ContextOptions, "store"> = {
+  transport,
+  identity: { tenantId, storeId, agentId, keyId: 1 },
+  key,
+  leaseMs: 3_000,
+};
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test("a store that is locked while the lease is renewed or given back harms nobody, and the lease runs out", async () => {
+  const memory = memoryStore();
+  let isLocked = false;
+  const store: AgentStore = {
+    ...memory,
+    transaction: (stream, body) => {
+      if (isLocked) throw new Error("database is locked");
+      return memory.transaction(stream, body);
+    },
+  };
+  const [context, other] = [
+    await createContext({ ...options, store }),
+    await createContext({ ...options, store: memory }),
+  ];
+  const work = withPushLease(context, async () => {
+    isLocked = true;
+    vi.advanceTimersByTime(2_500);
+    expect(await withPushLease(other, () => Promise.resolve("other"))).toBeUndefined();
+    return "done";
+  });
+  expect(await work).toBe("done");
+  expect(await withPushLease(other, () => Promise.resolve("other"))).toBeUndefined();
+  vi.advanceTimersByTime(600);
+  expect(await withPushLease(other, () => Promise.resolve("other"))).toBe("other");
+});
