@@ -283,7 +283,8 @@ describe("a sequencer that holds no question", () => {
     const { model, agent } = await busyStream();
     model.interfere = ({ path }) => (path.includes("wait=") ? interference : undefined);
     const watching = async (): Promise<void> => {
-      for await (const _watched of agent.watch({ from: 2, signal: AbortSignal.timeout(450) }));
+      const events = agent.watch({ from: 2, signal: AbortSignal.timeout(450) });
+      for await (const { kind } of events) expect.unreachable(kind);
     };
     await expect(watching()).rejects.toMatchObject({ code: "ABORTED" });
     expect(model.requests.length).toBeGreaterThan(2);
