@@ -11,6 +11,7 @@ export const encryptionKeys: Migration = {
       public_key      BLOB NOT NULL,
       signing_key_id  INTEGER NOT NULL,
       signature       BLOB NOT NULL,
+      signed_at       INTEGER NOT NULL,
       created_at      INTEGER NOT NULL,
       valid_to        INTEGER,
       revoked_at      INTEGER

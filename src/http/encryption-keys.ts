@@ -20,12 +20,18 @@ import type { AppContext } from "./context.ts";
 import { endpoint } from "./endpoint.ts";
 import { agentParams, hex0xText, numberParam, timeOrNull, timeText, uuidText } from "./schemas.ts";
 
+/** How far an agent's clock may be ahead: a statement from further ahead would keep all others out until then. */
+const MAX_AHEAD_MS = 5 * 60_000;
+
 const registration = z
   .object({
     tenantId: uuidField,
     kid: u32Field.describe("The recipient_kid of events that are encrypted to it; one key's only in the tenant"),
     publicKey: bytesField(32).describe("X25519"),
     signingKeyId: u32Field.describe("The registered signing key of the agent that signs this"),
+    signedAt: timeField
+      .refine((ms) => ms >= 0, "expected a time since 1970")
+      .describe("RFC 3339, in milliseconds; later than that of the statement that this one replaces"),
     signature: bytesField(64).describe("By that key, over the statement's hash: docs/encryption.md"),
     validTo: timeField
       .refine((ms) => ms >= 0, "expected a time since 1970")
@@ -51,6 +57,7 @@ const directory = z.object({
         algorithm: z.literal("x25519"),
         publicKey: hex0xText,
         signingKeyId: z.int(),
+        signedAt: timeText.describe("By the agent's clock"),
         signature: hex0xText.describe("The agent's, as it was registered with"),
         createdAt: timeText,
         validTo: timeText.nullable(),
@@ -84,6 +91,9 @@ async function register(
   const { signature, ...key } = { ...body, agentId, validTo: body.validTo ?? null };
   const unsound = checkRegistrableEncryptionKey(key.publicKey);
   if (unsound !== undefined) throw new RequestError("INVALID_PUBLIC_KEY", `publicKey ${unsound.message}`);
+  if (key.signedAt > Date.now() + MAX_AHEAD_MS) {
+    throw new RequestError("UNPROCESSABLE", "signedAt: expected a time that is not ahead of the sequencer's clock");
+  }
   const registry = registryStub(c.env, tenantId);
   const signingKey = (await registry.keys(agentId)).find(({ keyId }) => keyId === key.signingKeyId);
   const problem = agentKeyProblem(signingKey, Date.now());
@@ -94,6 +104,12 @@ async function register(
   const result = await registry.registerEncryptionKey({ ...key, signature }, auditContext(c));
   if (result.kind === "kid_taken") {
     throw new RequestError("ALREADY_EXISTS", `kid ${key.kid} is another key's of this tenant, or was one's`);
+  }
+  if (result.kind === "outdated") {
+    throw new RequestError(
+      "ALREADY_EXISTS",
+      `A statement about key ${key.kid} that was not signed earlier is registered`,
+    );
   }
   if (result.kind === "too_many_keys") {
     throw new RequestError("LIMIT_REACHED", `An agent may have ${result.limit} keys, revoked ones included`);
@@ -119,6 +135,7 @@ async function list(c: AppContext, tenantId: string, agentId: string): Promise<z
       algorithm: "x25519" as const,
       publicKey: to0xHex(key.publicKey),
       signingKeyId: key.signingKeyId,
+      signedAt: toRfc3339Offset(key.signedAt),
       signature: to0xHex(key.signature),
       createdAt: toRfc3339Offset(key.createdAt),
       validTo: timeOrNull(key.validTo),
@@ -152,7 +169,8 @@ export const encryptionKeyEndpoints = [
     path: "/api/v1/agents/{agent_id}/encryption-keys",
     tag: "Encryption keys",
     summary: "Register a key that payloads are encrypted to",
-    description: "The same key again replaces its statement: with another signing key, or another end.",
+    description:
+      "The same key again replaces its statement, if it was signed later: with another signing key, or another end.",
     params: agentParams,
     body: registration,
     response: registered,

@@ -67,8 +67,8 @@ export class LivePush {
   #isPushing = false;
   /** Something has happened since the round began. */
   #isWoken = false;
-  /** Somebody's turn has not come because of what others have not acknowledged. */
-  #isShort = false;
+  /** Somebody's turn may not have come because of what others have not acknowledged. Only a round finds out. */
+  #isShort: boolean;
   #nextCheckAt: number | null;
 
   constructor(parts: {
@@ -87,6 +87,8 @@ export class LivePush {
     this.#credentials = new LiveCredentials(parts.env, parts.stream.tenantId);
     this.#ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     this.#nextCheckAt = this.#earliestCheck();
+    // Whether somebody waited when the object left memory is with no socket.
+    this.#isShort = this.#sockets().length > 0;
   }
 
   /**
@@ -122,13 +124,19 @@ export class LivePush {
 
   /** To be called when a socket has closed: others may have waited for what it had not acknowledged. */
   closed(): void {
+    this.#nextCheckAt = this.#earliestCheck();
     if (this.#isShort) this.wake();
   }
 
   /** To be called after every change of the log, and when the object's alarm fires. Returns at once. */
   wake(): void {
     this.#isWoken = true;
-    if (this.#isPushing || this.#sockets().length === 0) return;
+    if (this.#isPushing) return;
+    if (this.#sockets().length === 0) {
+      // The last one's time may pass long after it left, and an alarm for a time that has passed fires again at once.
+      this.#nextCheckAt = null;
+      return;
+    }
     this.#isPushing = true;
     this.#ctx.waitUntil(this.#push());
   }

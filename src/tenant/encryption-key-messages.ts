@@ -15,6 +15,8 @@ export type EncryptionKeyResult =
   | { readonly kind: "registered" }
   /** Another key of the tenant has it, or had it. */
   | { readonly kind: "kid_taken" }
+  /** A statement about the key that was signed later, or at the same time and says something else, is registered. */
+  | { readonly kind: "outdated" }
   | { readonly kind: "too_many_keys"; readonly limit: number }
   /** It was revoked, or has ended, since the caller verified with it. */
   | { readonly kind: "signing_key_unusable" };

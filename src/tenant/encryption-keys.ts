@@ -28,8 +28,8 @@ export function encryptionKeysOf(store: SqlStore, agentId: string): RegisteredEn
 }
 
 /**
- * Registers a key. The very same key again is no second one: the new statement, which may name another signing key or another
- * end, takes the place of the old one.
+ * Registers a key. The very same key again is no second one: a statement that was signed later, which may name another signing
+ * key or another end, takes the place of the old one. Whoever kept an older one can bring nothing back with it.
  */
 export function registerEncryptionKey(
   store: SqlStore,
@@ -46,14 +46,17 @@ export function registerEncryptionKey(
       const isSame = present.agentId === key.agentId && equalBytes(present.publicKey, key.publicKey);
       if (!isSame || present.revokedAt !== null) return { kind: "kid_taken" };
       if (equalBytes(present.signature, key.signature)) return { kind: "registered" };
+      if (key.signedAt <= present.signedAt) return { kind: "outdated" };
       store.exec(
-        "UPDATE encryption_keys SET signing_key_id = ?, signature = ?, valid_to = ? WHERE kid = ?",
+        "UPDATE encryption_keys SET signing_key_id = ?, signature = ?, valid_to = ?, signed_at = ? WHERE kid = ?",
         key.signingKeyId,
         key.signature,
         key.validTo,
+        key.signedAt,
         key.kid,
       );
-      recordAct(store, change, encryptionKeyAct("encryption_key.registered", key));
+      const saysTheSame = present.signingKeyId === key.signingKeyId && present.validTo === key.validTo;
+      if (!saysTheSame) recordAct(store, change, encryptionKeyAct("encryption_key.registered", key));
       return { kind: "registered" };
     }
     const limit = MAX_ENCRYPTION_KEYS_PER_AGENT;
@@ -64,13 +67,14 @@ export function registerEncryptionKey(
     if (integer(held?.["count"]) >= limit) return { kind: "too_many_keys", limit };
     store.exec(
       `INSERT INTO encryption_keys
-         (kid, agent_id, public_key, signing_key_id, signature, created_at, valid_to, revoked_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`,
+         (kid, agent_id, public_key, signing_key_id, signature, signed_at, created_at, valid_to, revoked_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
       key.kid,
       uuidBytes(key.agentId),
       key.publicKey,
       key.signingKeyId,
       key.signature,
+      key.signedAt,
       now,
       key.validTo,
     );
@@ -108,6 +112,7 @@ function fromRow(row: SqlRow): RegisteredEncryptionKey {
     publicKey: blob(row["public_key"]),
     signingKeyId: integer(row["signing_key_id"]),
     signature: blob(row["signature"]),
+    signedAt: integer(row["signed_at"]),
     createdAt: integer(row["created_at"]),
     validTo: integerOrNull(row["valid_to"]),
     revokedAt: integerOrNull(row["revoked_at"]),

@@ -18,6 +18,8 @@ export interface EncryptionKeyStatement {
   readonly signingKeyId: number;
   /** Until when it is to be encrypted to, in milliseconds since the epoch, inclusive; null: no end. */
   readonly validTo: number | null;
+  /** When the agent signs this, in milliseconds since the epoch: of two statements about a key the later one holds. */
+  readonly signedAt: number;
 }
 
 /** Number of X25519 among key algorithms (VES 3.3). */
@@ -35,7 +37,8 @@ const hashKid = taggedHash("VES_ENCRYPTION_KID_V1");
 
 /**
  * The 32 bytes that an agent signs to register an encryption key: `H("VES_ENCRYPTION_KEY_V1" ‖ UUID(tenant) ‖ UUID(agent) ‖
- * U32(2) ‖ U32(kid) ‖ public_key[32] ‖ U32(signing_key_id) ‖ T)`, where T is `00`, or `01` ‖ U64 of the end in milliseconds.
+ * U32(2) ‖ U32(kid) ‖ public_key[32] ‖ U32(signing_key_id) ‖ U64(signed_at) ‖ T)`, where T is `00`, or `01` ‖ U64 of the end. Times
+ * are in milliseconds.
  *
  * @throws VesError `invalid_uuid`, `out_of_range`, or `invalid_length` for members out of their domain
  */
@@ -49,6 +52,7 @@ export function encryptionKeyHash(key: EncryptionKeyStatement): Uint8Array {
     u32(key.kid),
     key.publicKey,
     u32(key.signingKeyId),
+    u64(key.signedAt),
     end,
   );
 }

@@ -68,6 +68,11 @@ describe("a server that cannot work", () => {
       2,
       "stateset-agent-mcp: STATESET_MCP_TOKEN must be set to serve at 0.0.0.0: others reach it.",
     ]);
+    // A proxy in front lets others in, wherever it is that this server listens.
+    expect(await said("--http", "--allowed-host", "localhost", "--allowed-host", "shop.example")).toEqual([
+      2,
+      "stateset-agent-mcp: STATESET_MCP_TOKEN must be set to serve at shop.example: others reach it.",
+    ]);
     expect(await said("--port", "1")).toEqual([2, expect.stringContaining("are for --http")]);
     expect(await said("--http", "--port", "x")).toEqual([2, expect.stringContaining("--port must be")]);
     expect(await said("--htp")).toEqual([2, expect.stringContaining("Unknown option")]);

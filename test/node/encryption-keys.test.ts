@@ -22,7 +22,8 @@ const AGENT = uuid(3, 1);
 
 function key(kid: number, agentId = AGENT) {
   const publicKey = new Uint8Array(32).fill(kid % 251);
-  return { agentId, kid, publicKey, signingKeyId: 1, signature: new Uint8Array(64).fill(kid % 251), validTo: null };
+  const signature = new Uint8Array(64).fill(kid % 251);
+  return { agentId, kid, publicKey, signingKeyId: 1, signature, signedAt: 1, validTo: null };
 }
 
 /** A registry with a signing key for each of these agents. */
@@ -63,6 +64,25 @@ describe("the registry", () => {
     expect(encryptionKeysOf(store, AGENT)).toEqual([]);
   });
 
+  test("lets no statement about a key come back after a later one", () => {
+    const store = registry(AGENT);
+    const stated = (signedAt: number, validTo: number | null) =>
+      registerEncryptionKey(
+        store,
+        { ...key(5), signedAt, validTo, signature: new Uint8Array(64).fill(signedAt) },
+        changeAt(100),
+      );
+    const held = () => encryptionKeysOf(store, AGENT).map(({ signedAt, validTo }) => [signedAt, validTo]);
+    expect(stated(10, null)).toEqual({ kind: "registered" });
+    expect(stated(20, 50)).toEqual({ kind: "registered" });
+    expect(stated(10, null)).toEqual({ kind: "outdated" });
+    expect(stated(19, 90)).toEqual({ kind: "outdated" });
+    expect(held()).toEqual([[20, 50]]);
+    expect(stated(20, 50)).toEqual({ kind: "registered" });
+    expect(stated(21, 90)).toEqual({ kind: "registered" });
+    expect(held()).toEqual([[21, 90]]);
+  });
+
   test("bounds them for each agent", () => {
     const store = registry(AGENT, uuid(3, 2));
     const limit = MAX_ENCRYPTION_KEYS_PER_AGENT;
@@ -94,6 +114,7 @@ describe("the statement that an agent signs", () => {
       { signingKeyId: 2 },
       { validTo: 0 },
       { validTo: 1 },
+      { signedAt: 2 },
     ];
     const hashes = changes.map((change) => toHex(encryptionKeyHash({ ...statement, ...change })));
     expect(new Set(hashes).size).toBe(changes.length);
@@ -114,8 +135,8 @@ describe("the statement that an agent signs", () => {
     );
     const ids = [statement.tenantId, statement.agentId].map((id) => Buffer.from(id.replaceAll("-", ""), "hex"));
     const numbers = Uint8Array.of(0, 0, 0, 2, 0, 0, 0, 5);
-    const tail = Uint8Array.of(0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0);
-    expect(toHex(encryptionKeyHash({ ...statement, validTo: 256 }))).toBe(
+    const tail = Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0);
+    expect(toHex(encryptionKeyHash({ ...statement, signedAt: 513, validTo: 256 }))).toBe(
       digest("VES_ENCRYPTION_KEY_V1", ...ids, numbers, statement.publicKey, tail).toString("hex"),
     );
   });

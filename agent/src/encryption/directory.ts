@@ -33,6 +33,7 @@ const encryptionKeyDirectory = z.object({
       kid: u32Field,
       publicKey: z.string(),
       signingKeyId: u32Field,
+      signedAt: z.string(),
       signature: z.string(),
       validTo: time,
       revokedAt: time,
@@ -89,7 +90,8 @@ export async function verifiedEncryptionKeys(
     }
     const publicKey = hexOf(texts.publicKey, 32);
     const validTo = timeOrNull(texts.validTo);
-    const hash = encryptionKeyHash({ ...agent, kid, publicKey, signingKeyId, validTo });
+    const signedAt = timeOf(texts.signedAt);
+    const hash = encryptionKeyHash({ ...agent, kid, publicKey, signingKeyId, validTo, signedAt });
     if (!(await verifyEd25519(signingKey.publicKey, hash, hexOf(texts.signature, 64)))) {
       throw new EncryptionError("registration_signature_invalid", `the agent has not registered key ${kid} so`);
     }

@@ -15,8 +15,8 @@ export type Command =
       readonly host: string;
       readonly port: number;
       readonly allowedHosts: readonly string[];
-      /** Whether only this machine reaches it. */
-      readonly isLocal: boolean;
+      /** A name under which others than this machine reach it; `undefined` when none do. */
+      readonly publicName: string | undefined;
     };
 
 const DEFAULT_HOST = "127.0.0.1";
@@ -58,7 +58,9 @@ export function readCommandLine(args: readonly string[]): Command {
   const number = /^\d{1,5}$/.test(port ?? "") ? Number(port) : port === undefined ? DEFAULT_PORT : Infinity;
   if (number > 65_535) throw new CommandLineError("--port must be a whole number from 0 to 65535.");
   const place = host ?? DEFAULT_HOST;
-  return { kind: "http", host: place, port: number, allowedHosts, isLocal: isLoopback(place) };
+  // A name beside those of this machine is a proxy's, which lets others in.
+  const publicName = [place, ...allowedHosts].find((name) => !isLoopback(name));
+  return { kind: "http", host: place, port: number, allowedHosts, publicName };
 }
 
 function parse(args: readonly string[]) {

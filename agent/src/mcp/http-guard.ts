@@ -19,9 +19,9 @@ export interface Refusal {
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 
-/** Whether only this machine reaches what listens there. */
+/** Whether only this machine reaches what listens there, or is asked for by that name. */
 export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+  return host.toLowerCase() === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** The names under which a server that listens there is asked for, and others that it is given. */

@@ -1,7 +1,7 @@
 import { type Receipt, VesError } from "../../../src/ves/index.ts";
 import { type Context, transaction } from "../context.ts";
 import { aborted, AgentError } from "../errors.ts";
-import type { Outcome } from "../outcomes.ts";
+import { adviceFor, type Outcome } from "../outcomes.ts";
 import { pause } from "../retry.ts";
 import type { OutboxRow } from "../store/store.ts";
 import { type Action, actionEventId } from "./action.ts";
@@ -48,7 +48,7 @@ export async function recordAction(kit: Toolkit, action: Action, signal: AbortSi
   if (isWithdrawn) throw aborted(signal);
 
   const outcome = agent.outcome(eventId);
-  if (kit.isInMemory) agent.prune(KEPT_MS);
+  if (kit.isInMemory) forgetSettled(context);
   if (outcome?.kind === "accepted" || outcome?.kind === "replayed") {
     return { receipt: outcome.receipt, isReplay: false };
   }
@@ -107,7 +107,8 @@ async function replayOrRefuse(
   else if (isInMemory) forget(context, eventId);
   const earlier = await receiptInLog(context, eventId, signal);
   if (earlier !== undefined) return { receipt: earlier, isReplay: true };
-  if (advice === "resolve") throw new ToolError("VERSION_CONFLICT", message);
+  // By the reason: where the same call was made twice at once, the other one may have ended the conflict, and its advice with it.
+  if (adviceFor(reason) === "resolve") throw new ToolError("VERSION_CONFLICT", message);
   if (reason === "duplicate_command_id") throw new ToolError("COMMAND_USED", message);
   throw new ToolError("REJECTED", `${reason}: ${message}`);
 }
@@ -120,6 +121,14 @@ function dropUnless(context: Context, eventId: string, isKept: (row: OutboxRow) 
     tables.update(row.id, { state: "dropped", ackedAt: Date.now() });
     return true;
   });
+}
+
+/**
+ * Removes what was settled a while ago. Unlike {@link Agent.prune} it does not wait until the event was pulled: nothing is pulled
+ * here, and the same action again is found in the log.
+ */
+function forgetSettled(context: Context): void {
+  transaction(context, (tables) => tables.prune(Number.MAX_SAFE_INTEGER, Date.now() - KEPT_MS));
 }
 
 /** Lets an event that was rejected be pruned. */

@@ -23,8 +23,8 @@ export async function serve(
   say: (line: string) => void,
 ): Promise<void> {
   const settings = readSettings(env);
-  if (command.kind === "http" && !command.isLocal && settings.mcpToken === undefined) {
-    throw new CommandLineError(`STATESET_MCP_TOKEN must be set to serve at ${command.host}: others reach it.`);
+  if (command.kind === "http" && command.publicName !== undefined && settings.mcpToken === undefined) {
+    throw new CommandLineError(`STATESET_MCP_TOKEN must be set to serve at ${command.publicName}: others reach it.`);
   }
   const kit = await createToolkit(settings);
   const newServer = () => createServer(kit, (fault) => say(kit.redact(fault)));

@@ -55,6 +55,9 @@ export async function waitForMatch(
       for (const { envelope } of found.events) {
         if (wanted.entityId !== undefined && envelope["entity_id"] !== wanted.entityId) continue;
         const event = await eventAnswer(context, envelope, signal);
+        if (event.sequenceNumber < next || !isWanted(event, wanted)) {
+          throw new AgentError("MALFORMED_ANSWER", `Event ${event.sequenceNumber} is not one that was asked for`);
+        }
         return { event, nextFrom: event.sequenceNumber + 1 };
       }
       const isIdle = found.next_sequence <= next;
@@ -67,6 +70,11 @@ export async function waitForMatch(
       await pause(UNREACHABLE_PAUSE_MS, signal);
     }
   }
+}
+
+function isWanted(event: EventAnswer, { entityType, entityId, eventType }: Wanted): boolean {
+  const isOr = (wanted: string | undefined, name: string): boolean => wanted === undefined || wanted === name;
+  return isOr(entityType, event.entityType) && isOr(entityId, event.entityId) && isOr(eventType, event.eventType);
 }
 
 async function headOf(context: Context, signal: AbortSignal): Promise<number> {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { createContext } from "../../../agent/src/create-context.ts";
 import { callTool, type CallOptions } from "../../../agent/src/mcp/call-tool.ts";
@@ -120,9 +120,54 @@ describe("recording", () => {
     expect(model.log).toHaveLength(1);
     expect(kit.agent.status().outbox).toMatchObject({ pending: 0, dropped: 1 });
   });
+
+  test("leaves nothing in memory for long, and is answered from the log afterwards", async () => {
+    const { newServer } = await newWorld();
+    const { call, kit } = await newServer();
+    const [early, late] = [newAction(), newAction()];
+    const { answer } = await call("record_action", early);
+    const inAWhile = Date.now() + 601_000;
+    const clock = vi.spyOn(Date, "now").mockReturnValue(inAWhile);
+    await call("record_action", late);
+    expect(kit.agent.status().outbox).toMatchObject({ accepted: 1, pending: 0 });
+    expect((await call("record_action", early)).answer).toEqual({ ...answer, isReplay: true });
+    clock.mockRestore();
+  });
+
+  test("is refused in the same words whoever asks, also when the same is asked twice at once", async () => {
+    const { model, newServer } = await newWorld();
+    const { call } = await newServer();
+    await call("record_action", newAction());
+    const stale = { ...newAction(), baseVersion: 0 };
+    const answers = await Promise.all([call("record_action", stale), call("record_action", stale)]);
+    expect(answers.map(({ code }) => code)).toEqual(["VERSION_CONFLICT", "VERSION_CONFLICT"]);
+    expect(model.log).toHaveLength(1);
+  });
 });
 
 describe("reading", () => {
+  test("believes no filter of the sequencer's: another event than was waited for is none", async () => {
+    const { newServer } = await newWorld();
+    const { call } = await newServer();
+    const action = newAction();
+    for (let n = 0; n < 2; n++) await call("record_action", { ...action, commandId: crypto.randomUUID() });
+    const { entityType, entityId, eventType } = action;
+    const wait = async (wanted: object) => (await call("wait_for_event", { from: 1, timeoutMs: 0, ...wanted })).code;
+    // This sequencer filters nothing.
+    expect(await wait({ entityType, entityId, eventType })).toBeUndefined();
+    expect(await wait({ entityType: "invoice" })).toBe("MALFORMED_ANSWER");
+    expect(await wait({ eventType: "order.paid" })).toBe("MALFORMED_ANSWER");
+  });
+
+  test("believes no number that is before the one that was asked for", async () => {
+    const { model, newServer } = await newWorld();
+    const { call } = await newServer({
+      send: (request) => model.transport.send({ ...request, path: request.path.replace("from=2&", "from=1&") }),
+    });
+    for (let n = 0; n < 2; n++) await call("record_action", newAction());
+    expect((await call("wait_for_event", { from: 2, timeoutMs: 0 })).code).toBe("MALFORMED_ANSWER");
+  });
+
   test("what an agent did not sign is marked, and its payload is withheld", async () => {
     const { model, newServer } = await newWorld();
     const { call } = await newServer();

@@ -45,9 +45,9 @@ async function entry(
 ): Promise<JsonObject> {
   const registration = { ...by, signingKeyId: by.keyId, signingKey: by.key, key: of };
   const body = await registrationBody(validTo === undefined ? registration : { ...registration, validTo });
-  const { kid, publicKey, signingKeyId, signature } = body;
+  const { kid, publicKey, signingKeyId, signedAt, signature } = body;
   const times = { createdAt: toRfc3339Offset(NOW), validTo: body.validTo ?? null, revokedAt: null };
-  return { kid, algorithm: "x25519", publicKey, signingKeyId, signature, ...times, ...change };
+  return { kid, algorithm: "x25519", publicKey, signingKeyId, signedAt, signature, ...times, ...change };
 }
 
 const signingKeys = (change: JsonObject = {}): Promise<JsonObject> => {

@@ -17,9 +17,14 @@ interface Directory {
 const path = ({ agentId }: Pick<Signer, "agentId">, kid?: number): string =>
   `/api/v1/agents/${agentId}/encryption-keys${kid === undefined ? "" : `/${kid}`}`;
 
-async function body(signer: Signer, key: EncryptionKey, validTo?: number): Promise<Wire> {
-  const signed = { ...signer, signingKeyId: signer.keyId, signingKey: signer.key, key };
-  return { ...(await registrationBody(validTo === undefined ? signed : { ...signed, validTo })) };
+async function body(
+  signer: Signer,
+  key: EncryptionKey,
+  more: { readonly validTo?: number; readonly signedAt?: number } = {},
+): Promise<Wire> {
+  return {
+    ...(await registrationBody({ ...signer, signingKeyId: signer.keyId, signingKey: signer.key, key, ...more })),
+  };
 }
 
 async function register(signer: Signer, key: EncryptionKey, change: Wire = {}, apiKey?: string): Promise<Reply> {
@@ -128,6 +133,7 @@ describe("an agent's encryption keys", () => {
       "SIGNATURE_VERIFICATION_FAILED",
       "signingKeyId 1 cannot sign this: Agent key has been revoked",
     );
+    await scheduler.wait(2);
     expect((await register({ ...signer, keyId: 2, key: next }, key)).status).toBe(200);
     expect(await find(signer)).toMatchObject({ kid: key.kid, signingKeyId: 2 });
     expect((await directoryOf(signer)).keys).toHaveLength(1);
@@ -136,13 +142,23 @@ describe("an agent's encryption keys", () => {
   it("may be registered again with the same answer, and with another end", async () => {
     const signer = await newAgent();
     const key = await generateEncryptionKey();
-    const [once, again] = [await register(signer, key), await register(signer, key)];
+    const now = Date.now();
+    const state = async (signedAt: number, validTo?: number): Promise<Reply> =>
+      call("POST", path(signer), {
+        body: await body(signer, key, { signedAt, ...(validTo === undefined ? {} : { validTo }) }),
+      });
+    const [once, again] = [await state(now - 9), await state(now - 9)];
     expect(again.body).toEqual(once.body);
-    const past = await call("POST", path(signer), { body: await body(signer, key, Date.now() - 1_000) });
-    expect(past.status).toBe(200);
+    expect((await state(now - 8, now - 1_000)).status).toBe(200);
     await expect(find(signer)).rejects.toMatchObject({ code: "no_usable_key" });
-    expect((await call("POST", path(signer), { body: await body(signer, key, Date.now() + 60_000) })).status).toBe(200);
+    // Whoever kept the first statement brings nothing back with it.
+    for (const outdated of [await state(now - 9), await state(now - 8)]) {
+      expectError(outdated, "ALREADY_EXISTS", /that was not signed earlier is registered$/);
+    }
+    await expect(find(signer)).rejects.toMatchObject({ code: "no_usable_key" });
+    expect((await state(now - 7, now + 60_000)).status).toBe(200);
     expect(await find(signer)).toMatchObject({ kid: key.kid });
+    expectError(await state(now + 400_000), "UNPROCESSABLE", /^signedAt/);
   });
 
   it("have kids that are one key's only in the tenant, and may be another's in another", async () => {
@@ -170,6 +186,7 @@ describe("a registration is refused", () => {
     ],
     ["another kid", () => ({ kid: 1 }), failed],
     ["another end", () => ({ validTo: "2090-01-01T00:00:00Z" }), failed],
+    ["another time", () => ({ signedAt: "2026-01-01T00:00:00Z" }), failed],
     ["a signature of zeros", () => ({ signature: "00".repeat(64) }), failed],
     [
       "a key that the agent does not have",
@@ -210,6 +227,8 @@ describe("a registration is refused", () => {
     [{ publicKey: "00" }, /^publicKey: expected 32 bytes/],
     [{ signature: "00" }, /^signature: expected 64 bytes/],
     [{ validTo: "1969-12-31T23:59:59Z" }, /^validTo: expected a time since 1970/],
+    [{ signedAt: "1969-12-31T23:59:59Z" }, /^signedAt: expected a time since 1970/],
+    [{ signedAt: null }, /^signedAt/],
     [{ signingKeyId: null }, /^signingKeyId/],
   ])("%j", async (change, message) => {
     const signer = await newAgent();

@@ -246,7 +246,14 @@ export async function everyRoute(signer: Signer, eventId: string): Promise<reado
       path: `${agentPath}/encryption-keys`,
       access: "own-agent-write",
       status: 400,
-      body: { tenantId, kid: 1, publicKey: "00".repeat(32), signingKeyId: 1, signature: "00".repeat(64) },
+      body: {
+        tenantId,
+        kid: 1,
+        publicKey: "00".repeat(32),
+        signingKeyId: 1,
+        signedAt: "2026-01-01T00:00:00Z",
+        signature: "00".repeat(64),
+      },
     },
     {
       method: "DELETE",

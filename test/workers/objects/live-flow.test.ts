@@ -1,5 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { MAX_UNACKED_BYTES } from "../../../src/stream/live-credit.ts";
 import { LivePush } from "../../../src/stream/live-push.ts";
 import { liveRequest } from "../../../src/stream/live-request.ts";
 import type { Subscription } from "../../../src/stream/live-subscription.ts";
@@ -9,6 +10,7 @@ import { commit, fireAlarm, later, push, range, sealAll, stubOf, subscribe } fro
 /** A payload of which four are more than one subscriber is sent without acknowledging. */
 const LONG = { payload: { text: "x".repeat(400_000) } };
 const MORE_THAN_PATIENCE_MS = 31_000;
+const MORE_THAN_IDLE_CHECK_MS = 16 * 60_000;
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -107,6 +109,25 @@ describe("what a client says", () => {
   });
 });
 
+test("nobody is looked at any more after the last has left", async () => {
+  const signer = await newAgent();
+  await push(signer, 1);
+  const client = await subscribe(signer);
+  await client.until(() => client.sequence === 1);
+  const nextCheck = vi.spyOn(LivePush.prototype, "nextCheckAt");
+  const asked = () => nextCheck.mock.results.at(-1)?.value as number | null;
+  await fireAlarm(signer);
+  await vi.waitFor(() => expect(asked()).toBeGreaterThan(Date.now()));
+  client.socket.close(1000);
+  await vi.waitFor(async () => expect(await openSockets(signer)).toBe(0));
+  // Appends keep the object in memory meanwhile.
+  await push(signer, 1);
+  await later(MORE_THAN_IDLE_CHECK_MS, async () => {
+    await fireAlarm(signer);
+    expect(asked()).toBeNull();
+  });
+});
+
 describe("an object that leaves memory", () => {
   test("loses nothing of its subscriptions: neither their place, nor filters, nor what is not acknowledged", async () => {
     const signer = await newAgent();
@@ -134,6 +155,23 @@ describe("an object that leaves memory", () => {
     await silent.until(() => silent.sequence === 13);
     silent.startAcknowledging();
     await vi.waitFor(async () => expect((await attachments(signer)).flatMap((kept) => kept.unackedEvents)).toEqual([]));
+  });
+
+  test("goes on with whom others kept waiting by what they had not acknowledged", async () => {
+    const signer = await newAgent();
+    await push(signer, 1);
+    const silent = await subscribe(signer, {}, { acks: false });
+    await silent.until(() => silent.sequence === 1);
+    // It has all that there is, and all together are sent nothing more until it acknowledges.
+    await keepWith(signer, (kept) => ({ ...kept, unackedEvents: [[1, MAX_UNACKED_BYTES]] }));
+    const client = await subscribe(signer);
+    await scheduler.wait(100);
+    expect(client.sequence).toBe(0);
+    await evict(signer);
+    silent.say({ type: "ack", sequence: 1 });
+    // Before the seal, which would wake everybody.
+    await client.until(() => client.sequence === 1, 2_000);
+    expect(client.numbers).toEqual([1]);
   });
 
   test("the control: a subscription that was in memory alone is lost", async () => {
@@ -234,6 +272,26 @@ async function evict(stream: Parameters<typeof stubOf>[0]): Promise<void> {
   await evictDurableObject(stubOf(stream));
   await runInDurableObject(stubOf(stream), (instance) => expect(instance).not.toHaveProperty("wasThere"));
   await evictDurableObject(stubOf(stream));
+}
+
+function openSockets(stream: Parameters<typeof stubOf>[0]): Promise<number> {
+  return runInDurableObject(
+    stubOf(stream),
+    (_, state) => state.getWebSockets().filter(({ readyState }) => readyState === WebSocket.OPEN).length,
+  );
+}
+
+/** Changes what is kept with each socket, and takes the object out of memory, so that it is read again. */
+async function keepWith(
+  stream: Parameters<typeof stubOf>[0],
+  change: (kept: Subscription) => Subscription,
+): Promise<void> {
+  await runInDurableObject(stubOf(stream), (_, state) => {
+    for (const socket of state.getWebSockets()) {
+      socket.serializeAttachment(change(socket.deserializeAttachment() as Subscription));
+    }
+  });
+  await evict(stream);
 }
 
 function attachments(stream: Parameters<typeof stubOf>[0]): Promise<Subscription[]> {
