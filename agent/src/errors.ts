@@ -22,7 +22,8 @@
  * - `INVALID_DIRECTORY`: a directory of an agent's keys is not signed by the sequencer, is another agent's, or is too old
  * - `NO_ENCRYPTION_KEY`: an agent has no key that may be encrypted to
  * - `LOG_GAP`: the sequencer left numbers out
- * - `LOG_CONTRADICTION`: a sealed batch is not what its events lead to, or not what was sealed before
+ * - `LOG_CONTRADICTION`: a sealed batch is not what its events lead to, or not what was sealed before; or the log has another
+ *   event where a receipt says that an own one stands
  */
 export type AgentErrorCode =
   | "INVALID_OPTIONS"

@@ -183,6 +183,30 @@ describe("pull", () => {
     expect(reader.status()).toMatchObject({ sealedSequence: 5, contradiction: null });
   });
 
+  test.each([
+    ["gives an own event's number to another event", (model: Model) => void model.log.splice(1, 2)],
+    ["moves an own event", (model: Model) => void model.log.splice(0, 1)],
+  ])("a log that %s contradicts the receipt, and own rows stay", async (_what, harm) => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    const other = await newAgent();
+    const own = await pushSome({ agent } as TestAgent, 3);
+    const sound = structuredClone(model.log);
+    harm(model);
+    for (const [index, event] of model.log.entries()) event.sequence_number = index + 1;
+    await pushSome(other, 5);
+    await expect(agent.pull()).rejects.toMatchObject({ code: "LOG_CONTRADICTION", message: /receipt says/ });
+    expect(agent.status()).toMatchObject({ pulledSequence: 0, outbox: { accepted: 3 } });
+    expect(agent.status().contradiction).toMatch(/receipt says/);
+    expect(agent.prune(-1_000)).toBe(0);
+    expect(own.map((id) => agent.outcome(id))).toMatchObject([1, 2, 3].map((sequenceNumber) => ({ sequenceNumber })));
+    // It was a mistake that its operator has taken back.
+    model.log.splice(0, model.log.length, ...sound);
+    await agent.pull();
+    expect(agent.status()).toMatchObject({ pulledSequence: 3, contradiction: null });
+    expect(agent.prune(-1_000)).toBe(3);
+  });
+
   test("an event that was quarantined does not keep its batch from being verified", async () => {
     const { model, agent: newAgent } = await testStream();
     const { agent: reader } = await newAgent();
