@@ -6,11 +6,11 @@ import {
   type JsonObject,
   keyDirectoryHash,
   toHex,
-  verifyEd25519,
-  VesError,
 } from "../../src/ves/index.ts";
 import { directoryForm, sequencerKeysAnswer } from "./answers.ts";
 import type { Api } from "./api.ts";
+import { EncryptionError } from "./encryption/errors.ts";
+import { type AgentRef, requireLive, requireSigned } from "./encryption/signed-answer.ts";
 import { AgentError } from "./errors.ts";
 import type { AgentStore, StreamRef } from "./store/store.ts";
 
@@ -39,7 +39,7 @@ export interface Trust {
   /** All that are believed. @throws AgentError SEQUENCER_KEY_CHANGED, or as the API does */
   sequencerKeys(signal?: AbortSignal): Promise<ReadonlyMap<number, Uint8Array>>;
   /**
-   * An agent's directory: some minutes old at most, or asked for after this call when `isFresh`.
+   * An agent's directory: read some minutes ago at most, or after this call when `isFresh`; and signed just before it was read.
    *
    * @throws AgentError INVALID_DIRECTORY, SEQUENCER_KEY_CHANGED, SEQUENCER_KEY_NOT_APPROVED, or as the API does
    */
@@ -109,14 +109,17 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
   async function readDirectory(agentId: string, signal: AbortSignal | undefined): Promise<KeyDirectory> {
     const path = `/api/v1/agents/${agentId}/signing-keys?tenant_id=${stream.tenantId}`;
     const directory = await api.get(path, directoryForm, { signal });
-    let problem = await directoryProblem(directory, agentId, stream.tenantId, await sequencerKeys(signal));
-    if (problem !== undefined && given === undefined) {
+    const agent = { tenantId: stream.tenantId, agentId };
+    let fault = await directoryFault(directory, agent, await sequencerKeys(signal), Date.now());
+    if (fault?.code === "directory_signature_invalid" && given === undefined) {
       // It may be signed by a key that is newer than those that are pinned.
       const refused = await refresh(signal);
-      problem = await directoryProblem(directory, agentId, stream.tenantId, keys);
-      if (problem !== undefined && refused !== undefined) throw refused;
+      fault = await directoryFault(directory, agent, keys, Date.now());
+      if (fault?.code === "directory_signature_invalid" && refused !== undefined) throw refused;
     }
-    if (problem !== undefined) throw new AgentError("INVALID_DIRECTORY", problem);
+    if (fault !== undefined) {
+      throw new AgentError("INVALID_DIRECTORY", `The keys of agent ${agentId}: ${fault.message}`, { cause: fault });
+    }
     const read = { directory, readAt: Date.now() };
     directories.set(agentId, read);
     store.transaction(stream, (tables) => tables.setState(DIRECTORY_PREFIX + agentId, JSON.stringify(read)));
@@ -219,21 +222,25 @@ function storedDirectory(store: AgentStore, stream: StreamRef, agentId: string) 
     : (JSON.parse(text) as { readonly directory: KeyDirectory; readonly readAt: number });
 }
 
-/** Why a directory is not to be believed, or `undefined` (VES 3.5). */
-export async function directoryProblem(
-  { directorySignature, ...body }: KeyDirectory,
-  agentId: string,
-  tenantId: string,
+/**
+ * Why a directory is not to be believed, or `undefined` (VES 3.5).
+ *
+ * @param now milliseconds since the epoch, for an answer that was just asked for; absent for one that was kept as evidence, which
+ *   may be of any age
+ */
+export async function directoryFault(
+  directory: KeyDirectory,
+  agent: AgentRef,
   sequencerKeys: ReadonlyMap<number, Uint8Array>,
-): Promise<string | undefined> {
-  if (body.agentId !== agentId || body.tenantId !== tenantId) return "The key directory is that of another agent";
+  now?: number,
+): Promise<EncryptionError | undefined> {
+  const body = directory as unknown as JsonObject;
   try {
-    const hash = keyDirectoryHash(body as unknown as JsonObject);
-    const signature = fromHex(directorySignature, 64);
-    const checks = Array.from(sequencerKeys.values(), (key) => verifyEd25519(key, hash, signature));
-    return (await Promise.all(checks)).includes(true) ? undefined : "The key directory is not signed by the sequencer";
+    await requireSigned(body, keyDirectoryHash, agent, Array.from(sequencerKeys.values()));
+    if (now !== undefined) requireLive(body, now);
+    return undefined;
   } catch (error) {
-    if (error instanceof VesError) return `The key directory is malformed: ${error.message}`;
+    if (error instanceof EncryptionError) return error;
     throw error;
   }
 }

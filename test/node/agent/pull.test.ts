@@ -1,6 +1,13 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { openSqliteStore } from "../../../agent/src/store/sqlite.ts";
-import { envelopeSchema, eventSigningHash, generateSeed, signingKeyFromSeed, to0xHex } from "../../../src/ves/index.ts";
+import {
+  envelopeSchema,
+  eventSigningHash,
+  generateSeed,
+  type JsonObject,
+  signingKeyFromSeed,
+  to0xHex,
+} from "../../../src/ves/index.ts";
 import { orderEvent, type TestAgent, testStream } from "../../support/agents.ts";
 
 async function pushSome({ agent }: TestAgent, count: number): Promise<string[]> {
@@ -122,6 +129,31 @@ describe("pull", () => {
     model.interfere = ({ path }) => (path.includes("signing-keys") ? (answer) => ({ ...answer, keys: [] }) : undefined);
     await expect(reader.pull()).rejects.toMatchObject({ code: "INVALID_DIRECTORY" });
     expect(reader.status().pulledSequence).toBe(0);
+  });
+
+  test("a key directory from before a revocation is not believed later, and one from the future never", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const signer = await newAgent();
+    const { agent: reader } = await newAgent();
+    await pushSome(signer, 1);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      let kept: JsonObject | undefined;
+      model.interfere = ({ path }) => (path.includes("signing-keys") ? (answer) => (kept ??= answer) : undefined);
+      await reader.pull();
+      await pushSome(signer, 1);
+      vi.setSystemTime(Date.now() + 5 * 60_000 + 1_000);
+      await expect(reader.pull()).rejects.toMatchObject({
+        code: "INVALID_DIRECTORY",
+        message: expect.stringMatching(/signed 301 s ago/),
+      });
+      vi.setSystemTime(Date.now() - 15 * 60_000);
+      const { agent: other } = await newAgent();
+      await expect(other.pull()).rejects.toMatchObject({ message: expect.stringMatching(/signed 599 s from now/) });
+      expect(reader.status().pulledSequence).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test.each([
