@@ -239,6 +239,20 @@ describe("pull", () => {
     expect(agent.prune(-1_000)).toBe(3);
   });
 
+  test("a batch that ends before it begins is no answer of a sequencer, and is not asked for again and again", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    await pushSome(await newAgent(), 5);
+    model.seal(2);
+    model.seal();
+    Object.assign(model.batches[1] ?? {}, { sequence_end: 1 });
+    // Without this, a failure would never end.
+    let asked = 0;
+    model.interfere = ({ path }) => (path.includes("/commitments") && ++asked > 10 ? "cut" : undefined);
+    await expect(reader.pull()).rejects.toMatchObject({ code: "MALFORMED_ANSWER" });
+    expect(reader.status()).toMatchObject({ pulledSequence: 5, sealedSequence: 0 });
+  });
+
   test("an event that was quarantined does not keep its batch from being verified", async () => {
     const { model, agent: newAgent } = await testStream();
     const { agent: reader } = await newAgent();
