@@ -11,6 +11,7 @@ import { keysRevoke } from "./commands/keys-revoke.ts";
 import { keysRotate } from "./commands/keys-rotate.ts";
 import { keysTrust } from "./commands/keys-trust.ts";
 import { proof } from "./commands/proof.ts";
+import { prune } from "./commands/prune.ts";
 import { pull } from "./commands/pull.ts";
 import { push } from "./commands/push.ts";
 import { record } from "./commands/record.ts";
@@ -38,6 +39,7 @@ export const commands: Readonly<Record<string, Command>> = {
   verify,
   conflicts,
   resolve,
+  prune,
   watch,
   doctor,
 };

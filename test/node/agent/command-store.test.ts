@@ -76,3 +76,40 @@ describe("stateset-sync keys trust", () => {
     expect(checkSequencerKeys(shown, { 1: TWO })).toMatchObject({ status: "fail" });
   });
 });
+
+describe("stateset-sync prune", () => {
+  test("removes what is done with by age, and what was refused only when it is told to", async () => {
+    const { path, stream, run } = await newDirectory();
+    const day = 86_400_000;
+    const store = openSqliteStore(join(path, "outbox.db"));
+    const settled = [
+      ["accepted", 40],
+      ["accepted", 10],
+      ["accepted", 40],
+      ["rejected", 40],
+      ["dropped", 40],
+      ["conflict", 40],
+    ] as const;
+    store.transaction(stream, (tables) => {
+      for (const [index, [state, days]] of settled.entries()) {
+        const eventId = `event ${index + 1}`;
+        const event = { eventId, entityType: "order", entityId: "1", eventType: "order.created", ...stream };
+        const signed = { commandId: null, baseVersion: null, createdAt: "", signingHash: new Uint8Array(32) };
+        tables.append({ ...event, ...signed, envelope: "{}", replaces: null, recordedAt: 1 });
+        const [row] = tables.outbox({ eventId });
+        const remoteSequence = state === "accepted" ? index + 1 : null;
+        tables.update(row?.id ?? 0, { state, ackedAt: Date.now() - days * day, remoteSequence });
+        // The third is not pulled.
+        if (index >= 2) continue;
+        const logged = { sequencedAt: "", pulledAt: 1, leafHash: new Uint8Array(32), quarantine: null };
+        tables.addPulled({ ...event, ...logged, sequenceNumber: index + 1, envelope: "{}" });
+      }
+    });
+    store.close();
+    expect(await run("prune", "--older-than", "50", "--rejected")).toEqual({ removed: 0, remaining: 6 });
+    expect(await run("prune")).toEqual({ removed: 2, remaining: 4 });
+    expect(await run("prune", "--rejected")).toEqual({ removed: 1, remaining: 3 });
+    expect(await run("prune", "--older-than", "1")).toEqual({ removed: 1, remaining: 2 });
+    await expect(run("prune", "--older-than", "soon")).rejects.toThrow(/--older-than/);
+  });
+});
