@@ -122,7 +122,7 @@ export interface Agent {
    * The key to encrypt to for an agent of the tenant, every signature checked. To be kept: recording needs no network then.
    *
    * @param options.signingKeys of that agent, where they are known from elsewhere: then the sequencer cannot make them up
-   * @throws AgentError NO_ENCRYPTION_KEY, INVALID_DIRECTORY, SEQUENCER_KEY_CHANGED
+   * @throws AgentError NO_ENCRYPTION_KEY, INVALID_DIRECTORY, SEQUENCER_KEY_CHANGED, SEQUENCER_KEY_NOT_APPROVED
    */
   findRecipient(
     agentId: string,
