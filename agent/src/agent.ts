@@ -122,7 +122,7 @@ export interface Agent {
    * The key to encrypt to for an agent of the tenant, every signature checked. To be kept: recording needs no network then.
    *
    * @param options.signingKeys of that agent, where they are known from elsewhere: then the sequencer cannot make them up
-   * @throws AgentError NO_ENCRYPTION_KEY, INVALID_DIRECTORY, SEQUENCER_KEY_CHANGED
+   * @throws AgentError NO_ENCRYPTION_KEY, INVALID_DIRECTORY, SEQUENCER_KEY_CHANGED, SEQUENCER_KEY_NOT_APPROVED
    */
   findRecipient(
     agentId: string,
@@ -132,11 +132,12 @@ export interface Agent {
   quarantined(): readonly QuarantinedEvent[];
   status(): AgentStatus;
   /**
-   * Removes own events from the store that were settled so long ago and that the copy of the log holds.
+   * Removes own events from the store that were settled so long ago: those that the copy of the log holds where their receipts
+   * say, those that were rebased or dropped, and with `withRejected` those that the sequencer refused.
    *
    * @returns how many
    */
-  prune(olderThanMs: number): number;
+  prune(olderThanMs: number, options?: { readonly withRejected?: boolean }): number;
   /** Waits for what is being stored or sent, and closes the store. */
   close(): Promise<void>;
 }
@@ -217,11 +218,8 @@ export function agentOf(context: Context, options: Pick<AgentOptions, "onConflic
       open(() => findEncryptionKey(context, agentId, signingKeys, either(signal))),
     quarantined: () => open(() => quarantinedEvents(context)),
     status: () => open(() => statusOf(context)),
-    prune: (olderThanMs) =>
-      open(() => {
-        const upTo = pulledSequence(context);
-        return transaction(context, (tables) => tables.prune(upTo, Date.now() - olderThanMs));
-      }),
+    prune: (olderThanMs, { withRejected = false } = {}) =>
+      open(() => transaction(context, (tables) => tables.prune(Date.now() - olderThanMs, withRejected))),
     close: async () => {
       if (closing.signal.aborted) return;
       closing.abort(new AgentError("CLOSED", "The agent was closed"));

@@ -171,9 +171,12 @@ async function auditReceipts(
   let afterId = 0;
   while (problems.length < MAX_PROBLEMS) {
     await turn(signal);
-    const rows = read((tables) => tables.outbox({ state: "accepted", afterId, limit: CHUNK }));
+    const { rows, misplaced } = read((tables) => {
+      const accepted = tables.outbox({ state: "accepted", afterId, limit: CHUNK });
+      return { rows: accepted, misplaced: accepted.map((row) => placeProblem(tables, row)) };
+    });
     const found = await Promise.all(rows.map((row) => ownReceiptProblem(stream, row, sequencerKeys)));
-    problems.push(...found.filter((problem) => problem !== undefined));
+    problems.push(...[...found, ...misplaced].filter((problem) => problem !== undefined));
     count += rows.length;
     onProgress?.(rows.length);
     const last = rows.at(-1);
@@ -181,6 +184,14 @@ async function auditReceipts(
     afterId = last.id;
   }
   return count;
+}
+
+/** Whether the copy of the log, as far as it goes, has the event where its receipt says. */
+function placeProblem(tables: StreamTables, { eventId, remoteSequence }: OutboxRow): string | undefined {
+  if (remoteSequence === null) return undefined;
+  const [there] = tables.pulled({ from: remoteSequence, limit: 1 });
+  if (there?.sequenceNumber !== remoteSequence || there.eventId === eventId) return undefined;
+  return `The receipt of event ${eventId} is for ${remoteSequence}, where the copy of the log has ${there.eventId}`;
 }
 
 async function ownReceiptProblem(

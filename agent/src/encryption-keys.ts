@@ -41,7 +41,7 @@ export async function registerEncryptionKey(
  * The key to encrypt to for an agent of the tenant, every signature checked against the keys that are believed of the sequencer.
  *
  * @param signingKeys of that agent, where they are known from elsewhere: then the sequencer cannot make them up
- * @throws AgentError NO_ENCRYPTION_KEY, INVALID_DIRECTORY, SEQUENCER_KEY_CHANGED, or as the API does
+ * @throws AgentError NO_ENCRYPTION_KEY, INVALID_DIRECTORY, SEQUENCER_KEY_CHANGED, SEQUENCER_KEY_NOT_APPROVED, or as the API does
  */
 export async function findEncryptionKey(
   context: Context,

@@ -18,11 +18,14 @@
  * - `BUSY`: another process pushes the same outbox just now
  * - `MALFORMED_ANSWER`: what came is no answer of a sequencer, such as a proxy's refusal
  * - `SEQUENCER_KEY_CHANGED`: the sequencer's keys are not those that were pinned
+ * - `SEQUENCER_KEY_NOT_APPROVED`: the sequencer signs with a key that is not pinned, which the message names; once its operator has
+ *   said that it is theirs, `trust.approveKey` may approve it, or `stateset-sync keys trust`
  * - `INVALID_RECEIPT`: a receipt does not verify; its event does not count as sent
  * - `INVALID_DIRECTORY`: a directory of an agent's keys is not signed by the sequencer, is another agent's, or is too old
  * - `NO_ENCRYPTION_KEY`: an agent has no key that may be encrypted to
  * - `LOG_GAP`: the sequencer left numbers out
- * - `LOG_CONTRADICTION`: a sealed batch is not what its events lead to, or not what was sealed before
+ * - `LOG_CONTRADICTION`: a sealed batch is not what its events lead to, or not what was sealed before; or the log has another
+ *   event where a receipt says that an own one stands
  */
 export type AgentErrorCode =
   | "INVALID_OPTIONS"
@@ -43,6 +46,7 @@ export type AgentErrorCode =
   | "BUSY"
   | "MALFORMED_ANSWER"
   | "SEQUENCER_KEY_CHANGED"
+  | "SEQUENCER_KEY_NOT_APPROVED"
   | "INVALID_RECEIPT"
   | "INVALID_DIRECTORY"
   | "NO_ENCRYPTION_KEY"

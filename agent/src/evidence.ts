@@ -15,7 +15,7 @@ import {
 import { type EthCall, isAnchored } from "./anchor-call.ts";
 import { directoryForm, inclusionForm, receiptForm } from "./answers.ts";
 import { receiptProblem } from "./receipt-problem.ts";
-import { directoryProblem, keyAt } from "./trust.ts";
+import { directoryFault, keyAt } from "./trust.ts";
 
 export const evidenceForm = z.object({
   version: z.literal(1),
@@ -111,8 +111,8 @@ async function messageOf(check: () => ReturnType<Check>): Promise<string | undef
 
 async function signedProblem({ evidence: { directory, receipt }, event, settings }: Held): Promise<string | undefined> {
   const { source_agent_id: agentId, tenant_id: tenantId, agent_key_id: keyId } = event;
-  const untrusted = await directoryProblem(directory, agentId, tenantId, settings.sequencerKeys);
-  if (untrusted !== undefined) return untrusted;
+  const untrusted = await directoryFault(directory, { tenantId, agentId }, settings.sequencerKeys);
+  if (untrusted !== undefined) return `the key directory: ${untrusted.message}`;
   const { key, problem } = keyAt(directory, keyId, receipt.sequencedAt);
   if (key === undefined || problem !== undefined) return problem ?? "the key is in no directory";
   return (await signatureProblem(event, key.publicKey))?.message;

@@ -4,7 +4,8 @@ import { checkEvent, type Refreshed } from "./check-event.ts";
 import { markConcurrent } from "./conflicts.ts";
 import { type Context, streamQuery, transaction } from "./context.ts";
 import { verifySealed } from "./sealed.ts";
-import { HEAD_SEQUENCE, LAST_SYNC_AT, PULLED_SEQUENCE } from "./state-keys.ts";
+import { AgentError } from "./errors.ts";
+import { HEAD_SEQUENCE, LAST_SYNC_AT, PULLED_SEQUENCE, RECEIPT_CONTRADICTION } from "./state-keys.ts";
 import type { EntityRef, PulledRow, StreamTables } from "./store/store.ts";
 
 /** What a pull has brought. */
@@ -38,7 +39,8 @@ interface Stage {
  * Two pages are on their way at a time: while one is stored, the sequencer makes the next one or its signatures are verified, on
  * other threads where there are any. What is wrong with a page is heard of when those before it are stored.
  *
- * @throws AgentError; what was stored by then stays
+ * @throws AgentError LOG_CONTRADICTION when the log has another event where a receipt says that an own one stands, or a batch is
+ *   not what its events lead to, or as the API does; what was stored by then stays
  */
 export async function pull(context: Context, signal: AbortSignal | undefined): Promise<PullReport> {
   let pulled = 0;
@@ -50,7 +52,7 @@ export async function pull(context: Context, signal: AbortSignal | undefined): P
       ? begin(context, page.from + page.envelopes.length, signal)
       : undefined;
     const rows = await stage.rows;
-    const stored = transaction(context, (tables) => storePage(tables, context.identity.agentId, rows, page.head));
+    const stored = keepPage(context, rows, page.head);
     pulled += stored.length;
     quarantined += stored.filter(({ quarantine }) => quarantine !== null).length;
     stage = next;
@@ -87,6 +89,45 @@ function checkPage(context: Context, { from, envelopes }: Page, signal: AbortSig
   );
 }
 
+/**
+ * Stores a page, unless it contradicts a receipt. Then none of it is stored: the next pull finds the same until the sequencer
+ * gives what it promised, and own rows, which may be the only copies, stay as they are.
+ *
+ * @throws AgentError LOG_CONTRADICTION; it stays written down in the status
+ */
+function keepPage(context: Context, rows: readonly PulledRow[], head: number): PulledRow[] {
+  const { problem, stored } = transaction(context, (tables) => {
+    const found = promiseProblem(tables, context.identity.agentId, rows);
+    tables.setState(RECEIPT_CONTRADICTION, found ?? "");
+    const isSound = found === undefined;
+    return { problem: found, stored: isSound ? storePage(tables, context.identity.agentId, rows, head) : [] };
+  });
+  if (problem !== undefined) throw new AgentError("LOG_CONTRADICTION", problem);
+  return stored;
+}
+
+/** Why a page is not what receipts have promised, in a sentence, or `undefined`. */
+function promiseProblem(tables: StreamTables, agentId: string, rows: readonly PulledRow[]): string | undefined {
+  const [first, last] = [rows[0], rows.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const numbers = { from: first.sequenceNumber, to: last.sequenceNumber };
+  for (const { eventId, remoteSequence } of tables.outbox({ state: "accepted", numbers })) {
+    const there = rows[(remoteSequence ?? 0) - first.sequenceNumber]?.eventId;
+    if (there === eventId) continue;
+    return `The log has event ${there} at ${remoteSequence}, where a receipt says that ${eventId} stands`;
+  }
+  for (const { eventId, sequenceNumber } of rows.filter((row) => row.agentId === agentId && row.quarantine === null)) {
+    const promised = tables.outbox({ eventId, state: "accepted" })[0]?.remoteSequence ?? sequenceNumber;
+    // One that stands where it should as well is here for the second time.
+    const isTwin =
+      promised < sequenceNumber &&
+      (promised >= first.sequenceNumber || tables.pulled({ eventId, limit: 1 })[0]?.sequenceNumber === promised);
+    if (promised === sequenceNumber || isTwin) continue;
+    return `The log has event ${eventId} at ${sequenceNumber}, and its receipt says ${promised}`;
+  }
+  return undefined;
+}
+
 /** @returns the rows that were not there: another process may have stored some of them meanwhile */
 function storePage(tables: StreamTables, agentId: string, rows: readonly PulledRow[], head: number): PulledRow[] {
   const before = Number(tables.state(PULLED_SEQUENCE) ?? 0);
@@ -121,7 +162,7 @@ function withoutTwin(tables: StreamTables, row: PulledRow): PulledRow {
 }
 
 /**
- * Notes where an own event stands. One whose rejection was heard and which is in the log nevertheless, because a copy of its
+ * Notes where an own event stands; one that was accepted stands where its receipt says. One whose rejection was heard and which is in the log nevertheless, because a copy of its
  * request came late, is pushed again for its receipt.
  *
  * @returns whether this store holds it
@@ -129,10 +170,12 @@ function withoutTwin(tables: StreamTables, row: PulledRow): PulledRow {
 function settleOwn(tables: StreamTables, { eventId, sequenceNumber }: PulledRow): boolean {
   const [row] = tables.outbox({ eventId });
   if (row === undefined) return false;
-  const isHeard = row.state === "accepted" || row.state === "pending";
+  if (row.state === "accepted") return true;
   tables.update(row.id, {
     remoteSequence: sequenceNumber,
-    ...(isHeard ? {} : { state: "pending", reason: null, message: null, ackedAt: null, pushedAt: Date.now() }),
+    ...(row.state === "pending"
+      ? {}
+      : { state: "pending", reason: null, message: null, ackedAt: null, pushedAt: Date.now() }),
   });
   return true;
 }

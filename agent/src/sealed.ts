@@ -21,16 +21,20 @@ export interface Sealed {
  * hash for each event, and afterwards every event up to there is proven to be in the log, at its place, by one root.
  *
  * @returns how many batches
- * @throws AgentError LOG_CONTRADICTION when a batch is not what its events lead to; it stays written down in the status
+ * @throws AgentError LOG_CONTRADICTION when a batch is not what its events lead to; it stays written down in the status;
+ *   MALFORMED_ANSWER when a batch ends before it begins
  */
 export async function verifySealed(context: Context, signal: AbortSignal | undefined): Promise<number> {
   let count = 0;
+  let before = -1;
   for (;;) {
     const { sealed, pulled } = transaction(context, (tables) => ({
       sealed: Number(tables.state(SEALED_SEQUENCE) ?? 0),
       pulled: Number(tables.state(PULLED_SEQUENCE) ?? 0),
     }));
-    if (sealed === pulled) return count;
+    // What was verified has to have brought it further: the same would be asked for without end otherwise.
+    if (sealed === pulled || sealed === before) return count;
+    before = sealed;
     const batches = await batchesBetween(context, sealed + 1, Math.min(sealed + STRETCH, pulled), signal);
     const whole = batches.filter(({ sequence_end: end }) => end <= pulled);
     if (whole.length === 0) return count;
@@ -50,6 +54,11 @@ async function batchesBetween(
   for (let before: number | null = to + 1; before !== null && before > from;) {
     const path: string = `/api/v1/ves/commitments?${streamQuery(context)}&before=${before}&limit=${PAGE_SIZE}`;
     const answer = await context.api.get(path, commitmentsAnswer, { signal });
+    const turned = answer.commitments.find(({ sequence_start: start, sequence_end: end }) => end < start);
+    if (turned !== undefined) {
+      const message = `A batch from ${turned.sequence_start} to ${turned.sequence_end} ends before it begins`;
+      throw new AgentError("MALFORMED_ANSWER", message);
+    }
     newestFirst.push(...answer.commitments.filter(({ sequence_start: start }) => start >= from));
     const next: number | null = answer.has_more ? (answer.next_before ?? null) : null;
     before = next === null || next >= before ? null : next;

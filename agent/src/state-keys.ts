@@ -17,8 +17,11 @@ export const STATE_ROOT = "state_root";
 /** When the sequencer was last read from, milliseconds since 1970. */
 export const LAST_SYNC_AT = "last_sync_at";
 
-/** What contradicts the log, in a sentence; empty when nothing does. */
+/** How a sealed batch contradicts the log, in a sentence; empty when none does. */
 export const CONTRADICTION = "contradiction";
+
+/** How the log contradicts a receipt, in a sentence; empty when it does not. */
+export const RECEIPT_CONTRADICTION = "receipt_contradiction";
 
 /** Highest number of an own event that was accepted. */
 export const PUSHED_SEQUENCE = "last_pushed_sequence";

@@ -6,6 +6,7 @@ import {
   LAST_SYNC_AT,
   PULLED_SEQUENCE,
   PUSHED_SEQUENCE,
+  RECEIPT_CONTRADICTION,
   SEALED_SEQUENCE,
   STATE_ROOT,
 } from "./state-keys.ts";
@@ -46,7 +47,7 @@ export function statusOf(context: Context): AgentStatus {
       headSequence: number(HEAD_SEQUENCE),
       sealedSequence: number(SEALED_SEQUENCE),
       stateRoot: tables.state(STATE_ROOT) ?? toHex(ZERO_32),
-      contradiction: tables.state(CONTRADICTION) || null,
+      contradiction: tables.state(RECEIPT_CONTRADICTION) || tables.state(CONTRADICTION) || null,
       lastSyncAt: lastSyncAt === 0 ? null : new Date(lastSyncAt),
     };
   });

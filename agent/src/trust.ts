@@ -6,11 +6,11 @@ import {
   type JsonObject,
   keyDirectoryHash,
   toHex,
-  verifyEd25519,
-  VesError,
 } from "../../src/ves/index.ts";
 import { directoryForm, sequencerKeysAnswer } from "./answers.ts";
 import type { Api } from "./api.ts";
+import { EncryptionError } from "./encryption/errors.ts";
+import { type AgentRef, requireLive, requireSigned } from "./encryption/signed-answer.ts";
 import { AgentError } from "./errors.ts";
 import type { AgentStore, StreamRef } from "./store/store.ts";
 
@@ -28,23 +28,26 @@ export interface NewSequencerKey {
 export interface TrustSettings {
   /** The sequencer's public keys as hex, by version. When given, no others are believed. */
   readonly sequencerKeys?: Readonly<Record<number, string>>;
-  /** Asked before a new key is believed beside those that are pinned. Every one is when absent. */
+  /** Asked before a new key is believed beside those that are pinned. None is when absent. */
   readonly approveKey?: (key: NewSequencerKey) => boolean | Promise<boolean>;
 }
 
 /** The keys that everything is verified with: the sequencer's, and those of the agents. */
 export interface Trust {
-  /** Public key by version. @throws AgentError SEQUENCER_KEY_CHANGED, or as the API does */
+  /** Public key by version. @throws AgentError SEQUENCER_KEY_CHANGED, SEQUENCER_KEY_NOT_APPROVED, or as the API does */
   sequencerKey(version: number, signal?: AbortSignal): Promise<Uint8Array | undefined>;
   /** All that are believed. @throws AgentError SEQUENCER_KEY_CHANGED, or as the API does */
   sequencerKeys(signal?: AbortSignal): Promise<ReadonlyMap<number, Uint8Array>>;
   /**
-   * An agent's directory: some minutes old at most, or asked for after this call when `isFresh`.
+   * An agent's directory: read some minutes ago at most, or after this call when `isFresh`; and signed just before it was read.
    *
-   * @throws AgentError INVALID_DIRECTORY, or as the API does
+   * @throws AgentError INVALID_DIRECTORY, SEQUENCER_KEY_CHANGED, SEQUENCER_KEY_NOT_APPROVED, or as the API does
    */
   directory(agentId: string, isFresh: boolean, signal?: AbortSignal): Promise<KeyDirectory>;
 }
+
+/** Why keys that are published are not believed. */
+type Refused = AgentError | undefined;
 
 const PINNED = "sequencer_keys";
 const DIRECTORY_PREFIX = "key_directory:";
@@ -63,49 +66,60 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
   let keys = keysOfHex(given ?? pinnedSequencerKeys(store, stream));
   const directories = new Map<string, { readonly directory: KeyDirectory; readonly readAt: number }>();
   const readings = new Map<string, Promise<KeyDirectory>>();
-  let refreshing: Promise<void> | undefined;
+  let refreshing: Promise<Refused> | undefined;
 
   /** A request's receipts ask for the keys all at once; they are read once. */
-  function refresh(signal: AbortSignal | undefined): Promise<void> {
+  function refresh(signal: AbortSignal | undefined): Promise<Refused> {
     refreshing ??= readKeys(signal).finally(() => (refreshing = undefined));
     return refreshing;
   }
 
-  async function readKeys(signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Pins what the sequencer publishes when nothing is pinned yet, and later only what is approved: who stands in the sequencer's
+   * place can publish the pinned keys, which are no secret, with one of its own beside them.
+   *
+   * @throws AgentError SEQUENCER_KEY_CHANGED, or as the API does
+   */
+  async function readKeys(signal: AbortSignal | undefined): Promise<Refused> {
     const answer = await api.get("/api/v1/sequencer/keys", sequencerKeysAnswer, { signal });
     const published = new Map(answer.keys.map(({ key_version, public_key }) => [key_version, toHex(public_key)]));
-    const pinned = new Map(
-      Object.entries(pinnedSequencerKeys(store, stream)).map(([version, key]) => [Number(version), key]),
-    );
-    checkKeyChange(pinned, published);
-    const added = Array.from(published, ([version, publicKey]) => ({ version, publicKey })).filter(
-      ({ version }) => !pinned.has(version),
-    );
+    const pinned = byVersion(pinnedSequencerKeys(store, stream));
+    const added = newSequencerKeys(pinned, published);
+    const approved: NewSequencerKey[] = [];
     for (const key of added) {
-      const isFirstUse = pinned.size === 0;
-      if (isFirstUse || settings.approveKey === undefined || (await settings.approveKey(key))) continue;
-      throw new AgentError("SEQUENCER_KEY_CHANGED", `The sequencer's key of version ${key.version} was not approved`);
+      if (pinned.size === 0 || (await settings.approveKey?.(key)) === true) approved.push(key);
     }
-    const all = Object.fromEntries([...pinned, ...published]);
-    store.transaction(stream, (tables) => tables.setState(PINNED, JSON.stringify(all)));
-    keys = keysOfHex(pinnedSequencerKeys(store, stream));
+    keys = keysOfHex(pinSequencerKeys(store, stream, approved));
+    const refused = added.filter((key) => !approved.includes(key));
+    if (refused.length === 0) return undefined;
+    const names = refused.map(({ version, publicKey }) => `${version}=${publicKey}`).join(", ");
+    const message =
+      `The sequencer shows a new key that is not believed: ${names}. Ask its operator whether it is theirs; ` +
+      "then trust.approveKey may say yes to it, or stateset-sync keys trust VERSION=KEY";
+    return new AgentError("SEQUENCER_KEY_NOT_APPROVED", message);
   }
 
   const sequencerKeys = async (signal?: AbortSignal): Promise<ReadonlyMap<number, Uint8Array>> => {
-    if (keys.size === 0) await refresh(signal);
+    if (keys.size > 0) return keys;
+    const refused = await refresh(signal);
+    if (refused !== undefined && keys.size === 0) throw refused;
     return keys;
   };
 
   async function readDirectory(agentId: string, signal: AbortSignal | undefined): Promise<KeyDirectory> {
     const path = `/api/v1/agents/${agentId}/signing-keys?tenant_id=${stream.tenantId}`;
     const directory = await api.get(path, directoryForm, { signal });
-    let problem = await directoryProblem(directory, agentId, stream.tenantId, await sequencerKeys(signal));
-    if (problem !== undefined && given === undefined) {
+    const agent = { tenantId: stream.tenantId, agentId };
+    let fault = await directoryFault(directory, agent, await sequencerKeys(signal), Date.now());
+    if (fault?.code === "directory_signature_invalid" && given === undefined) {
       // It may be signed by a key that is newer than those that are pinned.
-      await refresh(signal);
-      problem = await directoryProblem(directory, agentId, stream.tenantId, keys);
+      const refused = await refresh(signal);
+      fault = await directoryFault(directory, agent, keys, Date.now());
+      if (fault?.code === "directory_signature_invalid" && refused !== undefined) throw refused;
     }
-    if (problem !== undefined) throw new AgentError("INVALID_DIRECTORY", problem);
+    if (fault !== undefined) {
+      throw new AgentError("INVALID_DIRECTORY", `The keys of agent ${agentId}: ${fault.message}`, { cause: fault });
+    }
     const read = { directory, readAt: Date.now() };
     directories.set(agentId, read);
     store.transaction(stream, (tables) => tables.setState(DIRECTORY_PREFIX + agentId, JSON.stringify(read)));
@@ -117,8 +131,10 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
     sequencerKey: async (version, signal) => {
       const known = (await sequencerKeys(signal)).get(version);
       if (known !== undefined || given !== undefined) return known;
-      await refresh(signal);
-      return keys.get(version);
+      const refused = await refresh(signal);
+      const key = keys.get(version);
+      if (key === undefined && refused !== undefined) throw refused;
+      return key;
     },
     directory: async (agentId, isFresh, signal) => {
       if (isFresh) return readDirectory(agentId, signal);
@@ -135,10 +151,43 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
   };
 }
 
-/** The sequencer's keys that were believed on first use and since, as hex by version. */
+/** The sequencer's keys that were believed on first use and approved since, as hex by version. */
 export function pinnedSequencerKeys(store: AgentStore, stream: StreamRef): Readonly<Record<number, string>> {
   const text = store.transaction(stream, (tables) => tables.state(PINNED));
   return JSON.parse(text ?? "{}") as Record<number, string>;
+}
+
+/**
+ * Believes further keys, beside those that are pinned.
+ *
+ * @returns all that are pinned then, as hex by version
+ * @throws AgentError SEQUENCER_KEY_CHANGED when another key is pinned under one of the versions
+ */
+export function pinSequencerKeys(
+  store: AgentStore,
+  stream: StreamRef,
+  added: readonly NewSequencerKey[],
+): Readonly<Record<number, string>> {
+  return store.transaction(stream, (tables) => {
+    const pinned = byVersion(JSON.parse(tables.state(PINNED) ?? "{}") as Record<number, string>);
+    for (const { version, publicKey } of added) {
+      requireSame(version, pinned.get(version), publicKey);
+      pinned.set(version, publicKey);
+    }
+    const all = Object.fromEntries(pinned);
+    tables.setState(PINNED, JSON.stringify(all));
+    return all;
+  });
+}
+
+function byVersion(keys: Readonly<Record<number, string>>): Map<number, string> {
+  return new Map(Object.entries(keys).map(([version, key]) => [Number(version), key]));
+}
+
+/** @throws AgentError SEQUENCER_KEY_CHANGED */
+function requireSame(version: number, pinned: string | undefined, key: string): void {
+  if (pinned === undefined || pinned === key) return;
+  throw new AgentError("SEQUENCER_KEY_CHANGED", `The sequencer's key of version ${version} is another than was pinned`);
 }
 
 /** Keys as bytes, by version. */
@@ -147,23 +196,23 @@ export function keysOfHex(keys: Readonly<Record<number, string>>): ReadonlyMap<n
 }
 
 /**
- * Both as hex by version.
+ * Those that are published and not pinned. Both as hex by version.
  *
  * @throws AgentError SEQUENCER_KEY_CHANGED
  */
-export function checkKeyChange(pinned: ReadonlyMap<number, string>, published: ReadonlyMap<number, string>): void {
-  for (const [version, key] of pinned) {
-    const now = published.get(version);
-    if (now === undefined || now === key) continue;
-    throw new AgentError(
-      "SEQUENCER_KEY_CHANGED",
-      `The sequencer's key of version ${version} is another than was pinned`,
-    );
-  }
-  // A rotation publishes the old key beside the new one for a while; a stranger has none of those that are pinned.
+export function newSequencerKeys(
+  pinned: ReadonlyMap<number, string>,
+  published: ReadonlyMap<number, string>,
+): NewSequencerKey[] {
+  for (const [version, key] of published) requireSame(version, pinned.get(version), key);
+  // A rotation publishes the old key beside the new one. A careless stranger has none of them; another is told from the sequencer
+  // by nothing that it publishes.
   if (pinned.size > 0 && !Array.from(pinned.keys()).some((version) => published.has(version))) {
     throw new AgentError("SEQUENCER_KEY_CHANGED", "The sequencer publishes none of the keys that were pinned");
   }
+  return Array.from(published, ([version, publicKey]) => ({ version, publicKey })).filter(
+    ({ version }) => !pinned.has(version),
+  );
 }
 
 function storedDirectory(store: AgentStore, stream: StreamRef, agentId: string) {
@@ -173,21 +222,25 @@ function storedDirectory(store: AgentStore, stream: StreamRef, agentId: string) 
     : (JSON.parse(text) as { readonly directory: KeyDirectory; readonly readAt: number });
 }
 
-/** Why a directory is not to be believed, or `undefined` (VES 3.5). */
-export async function directoryProblem(
-  { directorySignature, ...body }: KeyDirectory,
-  agentId: string,
-  tenantId: string,
+/**
+ * Why a directory is not to be believed, or `undefined` (VES 3.5).
+ *
+ * @param now milliseconds since the epoch, for an answer that was just asked for; absent for one that was kept as evidence, which
+ *   may be of any age
+ */
+export async function directoryFault(
+  directory: KeyDirectory,
+  agent: AgentRef,
   sequencerKeys: ReadonlyMap<number, Uint8Array>,
-): Promise<string | undefined> {
-  if (body.agentId !== agentId || body.tenantId !== tenantId) return "The key directory is that of another agent";
+  now?: number,
+): Promise<EncryptionError | undefined> {
+  const body = directory as unknown as JsonObject;
   try {
-    const hash = keyDirectoryHash(body as unknown as JsonObject);
-    const signature = fromHex(directorySignature, 64);
-    const checks = Array.from(sequencerKeys.values(), (key) => verifyEd25519(key, hash, signature));
-    return (await Promise.all(checks)).includes(true) ? undefined : "The key directory is not signed by the sequencer";
+    await requireSigned(body, keyDirectoryHash, agent, Array.from(sequencerKeys.values()));
+    if (now !== undefined) requireLive(body, now);
+    return undefined;
   } catch (error) {
-    if (error instanceof VesError) return `The key directory is malformed: ${error.message}`;
+    if (error instanceof EncryptionError) return error;
     throw error;
   }
 }

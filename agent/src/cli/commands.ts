@@ -9,7 +9,9 @@ import { keysList } from "./commands/keys-list.ts";
 import { keysRegister } from "./commands/keys-register.ts";
 import { keysRevoke } from "./commands/keys-revoke.ts";
 import { keysRotate } from "./commands/keys-rotate.ts";
+import { keysTrust } from "./commands/keys-trust.ts";
 import { proof } from "./commands/proof.ts";
+import { prune } from "./commands/prune.ts";
 import { pull } from "./commands/pull.ts";
 import { push } from "./commands/push.ts";
 import { record } from "./commands/record.ts";
@@ -27,6 +29,7 @@ export const commands: Readonly<Record<string, Command>> = {
   "keys rotate": keysRotate,
   "keys revoke": keysRevoke,
   "keys export": keysExport,
+  "keys trust": keysTrust,
   record,
   push,
   pull,
@@ -36,6 +39,7 @@ export const commands: Readonly<Record<string, Command>> = {
   verify,
   conflicts,
   resolve,
+  prune,
   watch,
   doctor,
 };

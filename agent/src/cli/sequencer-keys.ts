@@ -10,11 +10,15 @@ export const SEQUENCER_KEY_HELP = `  --sequencer-key V=HEX the sequencer's publi
 
 /** As hex by version; `undefined` when none is given. @throws UsageError */
 export function readSequencerKeys(given: readonly string[] | undefined): Record<string, string> | undefined {
-  if (given === undefined) return undefined;
+  return given === undefined ? undefined : readKeys(given, "--sequencer-key");
+}
+
+/** As hex by version. @param name what they were given as @throws UsageError */
+export function readKeys(given: readonly string[], name: string): Record<string, string> {
   const keys = given.map((text) => {
     const [, version, hex] = /^(\d{1,9})=(?:0x)?([0-9a-f]{64})$/i.exec(text) ?? [];
     if (version !== undefined && hex !== undefined) return [String(Number(version)), hex.toLowerCase()] as const;
-    throw new UsageError("--sequencer-key takes VERSION=KEY, a number and 64 hex digits.");
+    throw new UsageError(`${name} takes VERSION=KEY, a number and 64 hex digits.`);
   });
   return Object.fromEntries(keys);
 }

@@ -1,5 +1,12 @@
 import type { z } from "zod";
-import { fromHex, isRfc3339, type JsonObject, type JsonValue, verifyEd25519 } from "../../../src/ves/index.ts";
+import {
+  fromHex,
+  isRfc3339,
+  type JsonObject,
+  type JsonValue,
+  verifyEd25519,
+  VesError,
+} from "../../../src/ves/index.ts";
 import { EncryptionError } from "./errors.ts";
 
 /** Whose keys are asked for. */
@@ -29,27 +36,62 @@ export async function checkedAnswer<Schema extends z.ZodType>(
   answer: JsonValue,
   schema: Schema,
   hash: (body: JsonObject) => Uint8Array,
-  { tenantId, agentId }: AgentRef,
+  agent: AgentRef,
   { sequencerKeys, now = Date.now() }: SequencerTrust,
 ): Promise<z.output<Schema>> {
   const body = objectOf(answer);
-  const { directorySignature, ...signed } = body;
+  await requireSigned(body, hash, agent, sequencerKeys);
+  requireLive(body, now);
+  const parsed = schema.safeParse(body);
+  if (!parsed.success) throw malformed("its keys are not of the expected form");
+  return parsed.data;
+}
+
+/**
+ * Whether an answer is about this agent and signed by the sequencer, at whatever time.
+ *
+ * @param hash what the sequencer signs over the answer without `directorySignature`
+ * @throws EncryptionError `malformed_directory`, `wrong_directory`, `directory_signature_invalid`
+ */
+export async function requireSigned(
+  { directorySignature, ...signed }: JsonObject,
+  hash: (body: JsonObject) => Uint8Array,
+  { tenantId, agentId }: AgentRef,
+  sequencerKeys: readonly Uint8Array[],
+): Promise<void> {
   if (signed["tenantId"] !== tenantId || signed["agentId"] !== agentId) {
     throw new EncryptionError("wrong_directory", "the answer is about another agent");
   }
   const signature = hexOf(directorySignature, 64);
-  const digest = hash(signed);
+  const digest = hashed(() => hash(signed));
   const verdicts = await Promise.all(sequencerKeys.map((key) => verifyEd25519(key, digest, signature)));
   if (!verdicts.includes(true)) {
     throw new EncryptionError("directory_signature_invalid", "the answer is not signed by the sequencer");
   }
-  const signedAt = timeOf(signed["signedAt"]);
-  if (Math.abs(now - signedAt) > MAX_AGE_MS) {
-    throw new EncryptionError("directory_stale", `the answer was signed ${Math.round((now - signedAt) / 1000)} s ago`);
+}
+
+/**
+ * Whether an answer was signed just now. An old one, kept by somebody, hides what was revoked since.
+ *
+ * @param now milliseconds since the epoch
+ * @throws EncryptionError `malformed_directory`, `directory_stale`
+ */
+export function requireLive(signed: JsonObject, now: number): void {
+  const ageMs = now - timeOf(signed["signedAt"]);
+  if (Math.abs(ageMs) <= MAX_AGE_MS) return;
+  const seconds = Math.round(Math.abs(ageMs) / 1_000);
+  const when = ageMs > 0 ? `${seconds} s ago` : `${seconds} s from now`;
+  throw new EncryptionError("directory_stale", `the answer was signed ${when}, by this machine's clock`);
+}
+
+/** @throws EncryptionError `malformed_directory` */
+function hashed(hash: () => Uint8Array): Uint8Array {
+  try {
+    return hash();
+  } catch (error) {
+    if (error instanceof VesError) throw malformed(error.message);
+    throw error;
   }
-  const parsed = schema.safeParse(body);
-  if (!parsed.success) throw malformed("its keys are not of the expected form");
-  return parsed.data;
 }
 
 /** Milliseconds since the epoch. @throws EncryptionError `malformed_directory` */

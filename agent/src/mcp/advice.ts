@@ -39,6 +39,8 @@ export const ADVICE: Readonly<Record<ToolErrorCode, string>> = {
   MALFORMED_ANSWER: FAULT,
   INTERNAL: FAULT,
   SEQUENCER_KEY_CHANGED: DISTRUST,
+  SEQUENCER_KEY_NOT_APPROVED:
+    "Rely on nothing new that this sequencer says until the operator has approved the key that the message names: tell the operator.",
   INVALID_RECEIPT: DISTRUST,
   INVALID_DIRECTORY: DISTRUST,
   NO_ENCRYPTION_KEY: "The agent has to register an encryption key first.",

@@ -111,12 +111,15 @@ function tablesOf(memory: StreamMemory, undo: (() => void)[]): StreamTables {
         quarantined: memory.pulled.filter(({ quarantine }) => quarantine !== null).length,
       };
     },
-    prune: (upToSequence, ackedBefore) => {
+    prune: (ackedBefore, withRejected) => {
+      const isDone = ({ state, eventId, remoteSequence }: OutboxRow): boolean => {
+        if (state === "rejected") return withRejected;
+        if (state !== "accepted") return state === "rebased" || state === "dropped";
+        const logged = memory.pulled[(remoteSequence ?? 0) - 1];
+        return logged?.eventId === eventId && logged.quarantine === null;
+      };
       const done = Array.from(memory.outbox.values()).filter(
-        ({ state, ackedAt, remoteSequence }) =>
-          ackedAt !== null &&
-          ackedAt < ackedBefore &&
-          (state === "rebased" || state === "dropped" || (remoteSequence !== null && remoteSequence <= upToSequence)),
+        (row) => row.ackedAt !== null && row.ackedAt < ackedBefore && isDone(row),
       );
       for (const row of done) {
         undo.push(
@@ -162,12 +165,14 @@ function first<Row>(rows: Iterable<Row>, wants: (row: Row) => boolean, limit = I
   return found;
 }
 
-function isAsked(row: OutboxRow, { eventId, agentId, state, entity, afterId = 0 }: OutboxQuery): boolean {
+function isAsked(row: OutboxRow, { eventId, agentId, state, entity, numbers, afterId = 0 }: OutboxQuery): boolean {
+  const number = row.remoteSequence;
   return (
     row.id > afterId &&
     (eventId === undefined || row.eventId === eventId) &&
     (agentId === undefined || row.agentId === agentId) &&
     (state === undefined || row.state === state) &&
+    (numbers === undefined || (number !== null && number >= numbers.from && number <= numbers.to)) &&
     (entity === undefined || isOf(row, entity))
   );
 }

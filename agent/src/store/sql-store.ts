@@ -107,12 +107,14 @@ function tablesOf(sql: SqlStore, { tenantId, storeId }: StreamRef): StreamTables
       );
       return { outbox, unanswered, quarantined: integer(bad?.["rows"]) };
     },
-    prune: (upToSequence, ackedBefore) =>
+    prune: (ackedBefore, withRejected) =>
       exec(
         `DELETE FROM outbox WHERE tenant_id = ? AND store_id = ? AND acked_at < ?
-          AND (state IN ('rebased', 'dropped') OR (state = 'accepted' AND remote_sequence <= ?)) RETURNING id`,
+          AND (state IN ('rebased', 'dropped'${withRejected ? ", 'rejected'" : ""}) OR (state = 'accepted' AND EXISTS (
+            SELECT 1 FROM pulled_events AS log WHERE log.tenant_id = outbox.tenant_id AND log.store_id = outbox.store_id
+              AND log.sequence_number = outbox.remote_sequence AND log.event_id = outbox.event_id
+              AND log.quarantine IS NULL))) RETURNING id`,
         ackedBefore,
-        upToSequence,
       ).length,
     addPulled: (row) => {
       exec(
@@ -198,11 +200,13 @@ interface Condition {
   readonly bindings: readonly Binding[];
 }
 
-function outboxCondition({ eventId, agentId, state, entity, afterId }: OutboxQuery): Condition {
+function outboxCondition({ eventId, agentId, state, entity, numbers, afterId }: OutboxQuery): Condition {
   return allOf([
     [" AND event_id = ?", eventId],
     [" AND source_agent = ?", agentId],
     [" AND state = ?", state],
+    [" AND remote_sequence >= ?", numbers?.from],
+    [" AND remote_sequence <= ?", numbers?.to],
     [" AND id > ?", afterId],
     ...entityConditions(entity),
   ]);

@@ -66,6 +66,8 @@ export interface OutboxQuery {
   readonly agentId?: string;
   readonly state?: OutboxState;
   readonly entity?: EntityRef;
+  /** Only rows with such a `remoteSequence`, both included. */
+  readonly numbers?: { readonly from: number; readonly to: number };
   /** Only rows that were recorded after this one. */
   readonly afterId?: number;
   /** Most rows; all when absent. */
@@ -126,12 +128,13 @@ export interface StreamTables {
   readonly update: (id: number, change: OutboxChange) => void;
   readonly counts: (agentId: string) => StoreCounts;
   /**
-   * Removes what is done with: rows that were accepted up to this number of the log, rebased or dropped, and were settled
-   * before that instant.
+   * Removes what is done with: rows that were rebased or dropped, that were rejected if those are asked for, and that were
+   * accepted where the copy of the log holds the same event, verified, at the receipt's number; and were settled before that
+   * instant.
    *
    * @returns how many rows
    */
-  readonly prune: (upToSequence: number, ackedBefore: number) => number;
+  readonly prune: (ackedBefore: number, withRejected: boolean) => number;
   readonly addPulled: (row: PulledRow) => void;
   readonly pulled: (query: PulledQuery) => PulledRow[];
   /** Leaf hashes of these numbers, both included, in order. */

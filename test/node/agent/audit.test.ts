@@ -70,6 +70,7 @@ describe("an audit of the store", () => {
     ["a root", "verified_batches", "merkle_root", "zeroblob(32)", /The batch 1 to 10 is sealed over other events/],
     ["a state root", "verified_batches", "new_state_root", "zeroblob(32)", /The batch 1 to 10 has another state root/],
     ["a receipt", "outbox", "receipt", "json_set(receipt, '$.sequenceNumber', 8)", /The receipt of event .* number/],
+    ["the event of a receipt's number", "pulled_events", "event_id", "'x'", /Event 7 .* not the one/],
     ["a receipt that is gone", "outbox", "receipt", "NULL", /The receipt of event .* is missing/],
     ["what was signed", "outbox", "signing_hash", "zeroblob(32)", /The receipt of event .* is not for this event/],
   ])("finds %s that was changed", async (_what, table, column, changed, message) => {
@@ -83,6 +84,13 @@ describe("an audit of the store", () => {
     const revert = `UPDATE ${table} SET ${column} = (SELECT ${column} FROM kept) WHERE ${isHere}; DROP TABLE kept`;
     const { problems } = await audit(change, revert);
     expect(problems[0]).toMatch(message);
+  });
+
+  test("finds an event where a receipt says that another stands", async () => {
+    const change = "UPDATE outbox SET event_id = 'other' WHERE id = 7";
+    const back = "UPDATE outbox SET event_id = json_extract(envelope, '$.event_id') WHERE id = 7";
+    const message = /^The receipt of event other is for 7, where the copy of the log has [0-9a-f-]{36}$/;
+    expect((await audit(change, back)).problems).toContainEqual(expect.stringMatching(message));
   });
 
   test("finds what is missing, and stops where all is wrong", async () => {

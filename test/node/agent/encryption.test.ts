@@ -267,12 +267,14 @@ describe("keys that others encrypt to", () => {
     expect(await writer.waitFor(eventId)).toMatchObject({ payload: order.payload });
   });
 
-  test("are found after the sequencer has changed its own key", async () => {
-    const { model, writer, reader, identity } = await pair([mine], []);
+  test("are found after the sequencer has changed its own key, once that is approved", async () => {
+    const { model, writer, reader, identity, newAgent } = await pair([mine], []);
+    const { agent: approving } = await newAgent({ trust: { approveKey: ({ version }) => version === 2 } });
     await writer.registerEncryptionKey();
-    await reader.findRecipient(identity.agentId);
+    for (const one of [reader, approving]) await one.findRecipient(identity.agentId);
     model.keys.set(2, await signingKeyFromSeed(generateSeed()));
-    expect(await reader.findRecipient(identity.agentId)).toMatchObject({ kid: mine.kid });
+    expect(await approving.findRecipient(identity.agentId)).toMatchObject({ kid: mine.kid });
+    await expect(reader.findRecipient(identity.agentId)).rejects.toMatchObject({ code: "SEQUENCER_KEY_NOT_APPROVED" });
   });
 
   test("are not found, with an error that says why", async () => {

@@ -1,5 +1,5 @@
 import { toFunctionSelector, encodeFunctionData } from "viem";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { stateSetAnchorAbi } from "../../../contracts/abi.ts";
 import { verifyEventCall } from "../../../agent/src/anchor-call.ts";
 import { type Evidence, type EvidenceCheck, verifyEvidence } from "../../../agent/src/evidence.ts";
@@ -38,6 +38,15 @@ describe("evidence", () => {
     const verdict = await verifyEvidence(copy, { sequencerKeys: sequencerKeys() });
     const passed = ["content", "signature", "receipt", "inclusion", "stateRoot"];
     expect(verdict).toEqual({ valid: true, passed, problems: [] });
+  });
+
+  test("verifies however long ago its keys' directory was signed", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 365 * 86_400_000 });
+    try {
+      expect(await verifyEvidence(evidence, { sequencerKeys: sequencerKeys() })).toMatchObject({ valid: true });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("is held against the log that was pulled", async () => {

@@ -1,7 +1,14 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { openSqliteStore } from "../../../agent/src/store/sqlite.ts";
 import type { Transport } from "../../../agent/src/transport.ts";
-import { envelopeSchema, eventSigningHash, generateSeed, signingKeyFromSeed, to0xHex } from "../../../src/ves/index.ts";
+import {
+  envelopeSchema,
+  eventSigningHash,
+  generateSeed,
+  type JsonObject,
+  signingKeyFromSeed,
+  to0xHex,
+} from "../../../src/ves/index.ts";
 import { orderEvent, type TestAgent, testStream } from "../../support/agents.ts";
 
 async function pushSome({ agent }: TestAgent, count: number): Promise<string[]> {
@@ -125,6 +132,31 @@ describe("pull", () => {
     expect(reader.status().pulledSequence).toBe(0);
   });
 
+  test("a key directory from before a revocation is not believed later, and one from the future never", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const signer = await newAgent();
+    const { agent: reader } = await newAgent();
+    await pushSome(signer, 1);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      let kept: JsonObject | undefined;
+      model.interfere = ({ path }) => (path.includes("signing-keys") ? (answer) => (kept ??= answer) : undefined);
+      await reader.pull();
+      await pushSome(signer, 1);
+      vi.setSystemTime(Date.now() + 5 * 60_000 + 1_000);
+      await expect(reader.pull()).rejects.toMatchObject({
+        code: "INVALID_DIRECTORY",
+        message: expect.stringMatching(/signed 301 s ago/),
+      });
+      vi.setSystemTime(Date.now() - 15 * 60_000);
+      const { agent: other } = await newAgent();
+      await expect(other.pull()).rejects.toMatchObject({ message: expect.stringMatching(/signed 599 s from now/) });
+      expect(reader.status().pulledSequence).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test.each([
     ["left out", (model: Model) => void model.log.splice(1, 1)],
     ["given twice", (model: Model) => void model.log.splice(1, 0, { ...(model.log[0] as Model["log"][0]) })],
@@ -182,6 +214,44 @@ describe("pull", () => {
     Object.assign(batch ?? {}, { [member]: sound });
     await reader.pull();
     expect(reader.status()).toMatchObject({ sealedSequence: 5, contradiction: null });
+  });
+
+  test.each([
+    ["gives an own event's number to another event", (model: Model) => void model.log.splice(1, 2)],
+    ["moves an own event", (model: Model) => void model.log.splice(0, 1)],
+  ])("a log that %s contradicts the receipt, and own rows stay", async (_what, harm) => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    const other = await newAgent();
+    const own = await pushSome({ agent } as TestAgent, 3);
+    const sound = structuredClone(model.log);
+    harm(model);
+    for (const [index, event] of model.log.entries()) event.sequence_number = index + 1;
+    await pushSome(other, 5);
+    await expect(agent.pull()).rejects.toMatchObject({ code: "LOG_CONTRADICTION", message: /receipt says/ });
+    expect(agent.status()).toMatchObject({ pulledSequence: 0, outbox: { accepted: 3 } });
+    expect(agent.status().contradiction).toMatch(/receipt says/);
+    expect(agent.prune(-1_000)).toBe(0);
+    expect(own.map((id) => agent.outcome(id))).toMatchObject([1, 2, 3].map((sequenceNumber) => ({ sequenceNumber })));
+    // It was a mistake that its operator has taken back.
+    model.log.splice(0, model.log.length, ...sound);
+    await agent.pull();
+    expect(agent.status()).toMatchObject({ pulledSequence: 3, contradiction: null });
+    expect(agent.prune(-1_000)).toBe(3);
+  });
+
+  test("a batch that ends before it begins is no answer of a sequencer, and is not asked for again and again", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    await pushSome(await newAgent(), 5);
+    model.seal(2);
+    model.seal();
+    Object.assign(model.batches[1] ?? {}, { sequence_end: 1 });
+    // Without this, a failure would never end.
+    let asked = 0;
+    model.interfere = ({ path }) => (path.includes("/commitments") && ++asked > 10 ? "cut" : undefined);
+    await expect(reader.pull()).rejects.toMatchObject({ code: "MALFORMED_ANSWER" });
+    expect(reader.status()).toMatchObject({ pulledSequence: 5, sealedSequence: 0 });
   });
 
   test("an event that was quarantined does not keep its batch from being verified", async () => {

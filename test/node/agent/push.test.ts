@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { AgentError } from "../../../agent/src/errors.ts";
+import { openSqliteStore } from "../../../agent/src/store/sqlite.ts";
 import { httpTransport } from "../../../agent/src/transport.ts";
-import { generateSeed, signingKeyFromSeed } from "../../../src/ves/index.ts";
+import { pinSequencerKeys } from "../../../agent/src/trust.ts";
+import { generateSeed, signingKeyFromSeed, toHex } from "../../../src/ves/index.ts";
 import { orderEvent, testStream } from "../../support/agents.ts";
 
 const ids = (events: readonly { readonly eventId: string }[]): string[] => events.map(({ eventId }) => eventId);
@@ -258,17 +260,44 @@ describe("the sequencer's keys", () => {
     expect(agent.status().outbox).toMatchObject({ accepted: 1, pending: 1 });
   });
 
-  test("rotate: a new version beside the pinned one is believed, unless it is not approved", async () => {
+  test("rotate: a new version beside the pinned one is believed when it is approved, and only then", async () => {
     const { model, agent: newAgent } = await testStream();
     const asked: number[] = [];
-    const { agent } = await newAgent();
+    const { agent } = await newAgent({ trust: { approveKey: () => true } });
     const strict = (await newAgent({ trust: { approveKey: ({ version }) => (asked.push(version), false) } })).agent;
     for (const one of [agent, strict]) await one.record(orderEvent()).then(() => one.push());
     model.keys.set(2, await signingKeyFromSeed(generateSeed()));
     for (const one of [agent, strict]) await one.record(orderEvent());
     expect((await agent.push()).stopped).toBeNull();
-    expect((await strict.push()).stopped).toMatchObject({ code: "SEQUENCER_KEY_CHANGED" });
+    expect((await strict.push()).stopped).toMatchObject({ code: "SEQUENCER_KEY_NOT_APPROVED" });
     expect(asked).toEqual([2]);
+  });
+
+  test("of an impostor who shows the pinned one beside one of his own are refused until that is approved", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const store = openSqliteStore(":memory:");
+    const { agent, identity } = await newAgent({ store });
+    const { agent: reader } = await newAgent();
+    await agent.record(orderEvent());
+    await agent.push();
+    await reader.pull();
+    const own = await signingKeyFromSeed(generateSeed());
+    model.keys.set(2, own);
+    await agent.record(orderEvent());
+    const { stopped } = await agent.push();
+    expect(stopped).toMatchObject({ code: "SEQUENCER_KEY_NOT_APPROVED" });
+    expect(stopped?.message).toContain(`2=${toHex(own.publicKey)}`);
+    expect(agent.status().outbox).toMatchObject({ accepted: 1, pending: 1 });
+    const stranger = await newAgent();
+    model.register({ ...stranger.identity, keyId: 2 }, own);
+    await stranger.agent.record(orderEvent());
+    await stranger.agent.push();
+    await expect(reader.pull()).rejects.toMatchObject({ code: "SEQUENCER_KEY_NOT_APPROVED" });
+    // Another process approves it.
+    pinSequencerKeys(store, identity, [{ version: 2, publicKey: toHex(own.publicKey) }]);
+    expect((await agent.push()).stopped).toBeNull();
+    const other = { version: 1, publicKey: toHex(own.publicKey) };
+    expect(() => pinSequencerKeys(store, identity, [other])).toThrow(/another than was pinned/);
   });
 
   test("of a stranger who knows none of those that are pinned are refused", async () => {

@@ -101,11 +101,28 @@ describe.each(stores)("the store %s", (_name, open) => {
       expect(ids({ state: "pending" })).toEqual(["y", "x", "w"]);
       expect(tables.counts("a").outbox).toMatchObject({ pending: 2, accepted: 1 });
       expect(tables.counts("other")).toMatchObject({ unanswered: 1, quarantined: 0 });
-      expect(tables.prune(4, 11)).toBe(0);
-      expect(tables.prune(5, 10)).toBe(0);
-      expect(tables.prune(5, 11)).toBe(1);
-      expect(ids({})).toEqual(["y", "x", "w"]);
-      expect(ids({ eventId: "z" })).toEqual([]);
+      expect(ids({ numbers: { from: 5, to: 5 } })).toEqual(["z"]);
+      expect(ids({ numbers: { from: 6, to: 9 } })).toEqual([]);
+    });
+  });
+
+  test("prunes what was settled before, and own events only where the log has them as they were promised", () => {
+    open().transaction(stream, (tables) => {
+      const ids = (): string[] => tables.outbox({}).map(({ eventId }) => eventId);
+      const change = (eventId: string, changed: Parameters<typeof tables.update>[1]): void =>
+        tables.update(tables.outbox({ eventId })[0]?.id ?? 0, { ackedAt: 10, ...changed });
+      const accepted = ["sound", "another", "bad", "later"];
+      for (const id of [...accepted, "rejected", "dropped", "pending"]) tables.append(row(id));
+      for (const [index, id] of accepted.entries()) change(id, { state: "accepted", remoteSequence: index + 1 });
+      for (const state of ["rejected", "dropped"] as const) change(state, { state });
+      tables.addPulled(pulled(1, { eventId: "sound" }));
+      tables.addPulled(pulled(2));
+      tables.addPulled(pulled(3, { eventId: "bad", quarantine: "why" }));
+      expect(tables.prune(10, true)).toBe(0);
+      expect(tables.prune(11, false)).toBe(2);
+      expect(ids()).toEqual(["another", "bad", "later", "rejected", "pending"]);
+      expect(tables.prune(11, true)).toBe(1);
+      expect(ids()).toEqual(["another", "bad", "later", "pending"]);
     });
   });
 

@@ -3,7 +3,7 @@ import { toHex } from "../../../../src/ves/index.ts";
 import { sequencerKeysAnswer } from "../../answers.ts";
 import type { Api } from "../../api.ts";
 import { AgentError, reasonOf } from "../../errors.ts";
-import { checkKeyChange } from "../../trust.ts";
+import { newSequencerKeys } from "../../trust.ts";
 import { toldError } from "../command-error.ts";
 import type { Config } from "../config.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -58,7 +58,11 @@ export function checkSequencerKeys({ keys }: Reached, believed: Readonly<Record<
   const pinned = new Map(Object.entries(believed).map(([version, key]) => [Number(version), key]));
   if (pinned.size === 0) return ok("none is believed yet: those that it shows first will be");
   try {
-    checkKeyChange(pinned, keys);
+    const added = newSequencerKeys(pinned, keys).map(({ version, publicKey }) => `${version}=${publicKey}`);
+    if (added.length > 0) {
+      const names = added.join(" ");
+      return warn(`it shows ${names}, not believed: ask its operator, then run stateset-sync keys trust ${names}`);
+    }
     return ok(`those that it shows are believed (version ${[...pinned.keys()].join(", ")})`);
   } catch (error) {
     return fail(toldError(error).message);

@@ -13,7 +13,9 @@ export function checkUnsent(agent: Agent, { config, store }: Session): Finding {
   if (outbox.pending === 0) {
     return outbox.rejected === 0
       ? ok("all that was recorded is sent")
-      : warn(`${counted(outbox.rejected, "event")} were refused: record them again, corrected`);
+      : warn(
+          `${counted(outbox.rejected, "event")} were refused: record them again, corrected; stateset-sync prune --rejected removes old ones`,
+        );
   }
   const query = { agentId: config.agentId, state: "pending", limit: 1 } as const;
   const [oldest] = store.transaction(config, (tables) => tables.outbox(query));
