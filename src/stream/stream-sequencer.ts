@@ -9,15 +9,16 @@ import { recorder, type SendPiece } from "../observe/recorder.ts";
 import { observeAs } from "../observe/setup.ts";
 import { inTrace } from "../observe/spans.ts";
 import { readSettings, sealLimits } from "../settings.ts";
-import type { SealLimits } from "./seal-limits.ts";
 import { Alarm } from "../storage/alarm.ts";
 import { durableStore } from "../storage/durable-store.ts";
 import { isEmptyStore, migrate } from "../storage/migrate.ts";
 import type { SqlStore } from "../storage/sql-store.ts";
+import { parseStreamObjectName, type StreamRef } from "../stream-ref.ts";
 import { registryStub } from "../tenant/registry-client.ts";
 import { readAnchorState } from "./anchor-state.ts";
 import { noteAnchors } from "./anchors.ts";
 import { answerRepetition, appendEvents } from "./append.ts";
+import { AppendQueue, type QueuedAppend } from "./append-queue.ts";
 import { latestBatch, listBatches, readBatch, readProof, readProofOfEvent } from "./batches.ts";
 import { compareWithChain } from "./chain-conflict.ts";
 import { advanceCursor, readCursor } from "./cursor.ts";
@@ -54,14 +55,10 @@ import { reencryptPiece } from "./reencrypt.ts";
 import { type Lease, RegistryLease } from "./registry-lease.ts";
 import { restorationOutlook, restoreStep } from "./restore.ts";
 import { commitRange, readSealedRange } from "./seal.ts";
-import { parseStreamObjectName, type StreamRef } from "../stream-ref.ts";
+import type { SealLimits } from "./seal-limits.ts";
 import { Upkeep } from "./upkeep.ts";
 import { WaitingReaders } from "./waiting-readers.ts";
 
-/** Appends beyond this much waiting are refused at once: about two seconds of work, a quarter of an isolate's memory. */
-const MAX_QUEUED: Load = { events: 50_000, characters: 16 * 1024 * 1024 };
-/** Work of one event-loop turn, about 100 ms: it bounds how long a lease can be relied on after it was looked at. */
-const MAX_PER_TURN: Load = { events: 2_000, characters: 8 * 1024 * 1024 };
 /**
  * An object may hold 10 GB. Appends end below that, with an answer, so that a full stream can still be read and nobody
  * meets a write that fails.
@@ -69,20 +66,6 @@ const MAX_PER_TURN: Load = { events: 2_000, characters: 8 * 1024 * 1024 };
 const MAX_STORED_BYTES = 9.5e9;
 /** How long an explicit commitment waits to be found in the index of batches, which is in Postgres. */
 const INDEX_PATIENCE_MS = 1_000;
-
-/** How much there is to do: events, and UTF-16 units of their payloads, or bytes of those that are encrypted. */
-interface Load {
-  readonly events: number;
-  readonly characters: number;
-}
-
-interface QueuedAppend {
-  readonly request: AppendRequest;
-  readonly load: Load;
-  /** When it arrived, in milliseconds since the epoch. */
-  readonly at: number;
-  readonly settle: (result: AppendResult) => void;
-}
 
 /**
  * The sequencer of one (tenant, store) stream: a thin shell around the synchronous functions beside it. It adds what
@@ -93,8 +76,7 @@ interface QueuedAppend {
 export class StreamSequencer extends DurableObject<Env> {
   readonly #store: SqlStore;
   readonly #stream: StreamRef;
-  readonly #queue: QueuedAppend[] = [];
-  #queued: Load = { events: 0, characters: 0 };
+  readonly #queue = new AppendQueue();
   #draining = false;
   readonly #waitingReaders = new WaitingReaders();
   readonly #sealLimits: SealLimits;
@@ -152,19 +134,13 @@ export class StreamSequencer extends DurableObject<Env> {
   }
 
   #enqueue(request: AppendRequest): Promise<AppendResult> {
-    const load = loadOf(request);
-    const queued = sum(this.#queued, load);
-    if (this.#queue.length > 0 && exceeds(queued, MAX_QUEUED)) {
-      return Promise.resolve({ kind: "unavailable", cause: "queue_full" });
+    const result = this.#queue.add(request);
+    if (result === null) return Promise.resolve({ kind: "unavailable", cause: "queue_full" });
+    if (!this.#draining) {
+      this.#draining = true;
+      this.ctx.waitUntil(this.#drain());
     }
-    return new Promise((settle) => {
-      this.#queue.push({ request, load, at: Date.now(), settle });
-      this.#queued = queued;
-      if (!this.#draining) {
-        this.#draining = true;
-        this.ctx.waitUntil(this.#drain());
-      }
-    });
+    return result;
   }
 
   /** The highest number, 0 for an unknown stream. */
@@ -334,8 +310,8 @@ export class StreamSequencer extends DurableObject<Env> {
    */
   async #drain(): Promise<void> {
     try {
-      while (this.#queue.length > 0) {
-        const turn = this.#takeTurn();
+      while (!this.#queue.isEmpty) {
+        const turn = this.#queue.takeTurn();
         const problem = isEmptyStore(this.#store) ? await this.#problemOfBeginning(turn) : null;
         // Asked for last: nothing may come between a lease and what relies on it.
         const lease = await this.#lease.current(Math.max(...turn.map(({ request }) => request.registryVersion)));
@@ -355,18 +331,6 @@ export class StreamSequencer extends DurableObject<Env> {
       log.error("the stream is reset to what is on disk", { ...this.#names, ...failure(error) });
       this.ctx.abort("the stream failed");
     }
-  }
-
-  /** Takes the oldest queued appends out of the queue, as many as one turn may hold; at least one. */
-  #takeTurn(): QueuedAppend[] {
-    let taken: Load = { events: 0, characters: 0 };
-    const beyond = this.#queue.findIndex(({ load }, index) => {
-      taken = sum(taken, load);
-      return index > 0 && exceeds(taken, MAX_PER_TURN);
-    });
-    const turn = this.#queue.splice(0, beyond === -1 ? this.#queue.length : beyond);
-    this.#queued = this.#queue.map(({ load }) => load).reduce(sum, { events: 0, characters: 0 });
-    return turn;
   }
 
   /** A statement is told of alone; they are counted together, once a turn. */
@@ -417,16 +381,4 @@ export class StreamSequencer extends DurableObject<Env> {
     const { head, outcomes } = appendEvents(this.#store, request.events, stamp);
     return { kind: "appended", head, outcomes };
   }
-}
-
-function loadOf({ events }: AppendRequest): Load {
-  return { events: events.length, characters: events.reduce((length, event) => length + event.payload.length, 0) };
-}
-
-function sum(a: Load, b: Load): Load {
-  return { events: a.events + b.events, characters: a.characters + b.characters };
-}
-
-function exceeds(load: Load, limit: Load): boolean {
-  return load.events > limit.events || load.characters > limit.characters;
 }
