@@ -113,7 +113,7 @@ export interface Agent {
   /** Verifies evidence against the pinned keys and the agent's copy of the log. Asks nobody but `anchor.ethCall`. */
   verify(evidence: Evidence, options?: Pick<EvidenceSettings, "anchor">): Promise<EvidenceVerdict>;
   /**
-   * Lists a key at the sequencer, signed by the agent, for others to encrypt to. The same again changes nothing.
+   * Lists a key at the sequencer, signed by the agent, for others to encrypt to. The same again renews its date.
    *
    * @throws AgentError INVALID_OPTIONS when no key is given and the agent has none; REFUSED when the kid is another key's
    */
@@ -219,7 +219,9 @@ export function agentOf(context: Context, options: Pick<AgentOptions, "onConflic
     quarantined: () => open(() => quarantinedEvents(context)),
     status: () => open(() => statusOf(context)),
     prune: (olderThanMs, { withRejected = false } = {}) =>
-      open(() => transaction(context, (tables) => tables.prune(Date.now() - olderThanMs, withRejected))),
+      open(() =>
+        transaction(context, (tables) => tables.prune({ ackedBefore: Date.now() - olderThanMs, withRejected })),
+      ),
     close: async () => {
       if (closing.signal.aborted) return;
       closing.abort(new AgentError("CLOSED", "The agent was closed"));

@@ -128,7 +128,7 @@ function dropUnless(context: Context, eventId: string, isKept: (row: OutboxRow) 
  * here, and the same action again is found in the log.
  */
 function forgetSettled(context: Context): void {
-  transaction(context, (tables) => tables.prune(Number.MAX_SAFE_INTEGER, Date.now() - KEPT_MS));
+  transaction(context, (tables) => tables.prune({ ackedBefore: Date.now() - KEPT_MS, withUnpulled: true }));
 }
 
 /** Lets an event that was rejected be pruned. */

@@ -111,10 +111,11 @@ function tablesOf(memory: StreamMemory, undo: (() => void)[]): StreamTables {
         quarantined: memory.pulled.filter(({ quarantine }) => quarantine !== null).length,
       };
     },
-    prune: (ackedBefore, withRejected) => {
+    prune: ({ ackedBefore, withRejected = false, withUnpulled = false }) => {
       const isDone = ({ state, eventId, remoteSequence }: OutboxRow): boolean => {
         if (state === "rejected") return withRejected;
         if (state !== "accepted") return state === "rebased" || state === "dropped";
+        if (withUnpulled) return true;
         const logged = memory.pulled[(remoteSequence ?? 0) - 1];
         return logged?.eventId === eventId && logged.quarantine === null;
       };

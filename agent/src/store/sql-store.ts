@@ -107,13 +107,14 @@ function tablesOf(sql: SqlStore, { tenantId, storeId }: StreamRef): StreamTables
       );
       return { outbox, unanswered, quarantined: integer(bad?.["rows"]) };
     },
-    prune: (ackedBefore, withRejected) =>
+    prune: ({ ackedBefore, withRejected = false, withUnpulled = false }) =>
       exec(
         `DELETE FROM outbox WHERE tenant_id = ? AND store_id = ? AND acked_at < ?
-          AND (state IN ('rebased', 'dropped'${withRejected ? ", 'rejected'" : ""}) OR (state = 'accepted' AND EXISTS (
-            SELECT 1 FROM pulled_events AS log WHERE log.tenant_id = outbox.tenant_id AND log.store_id = outbox.store_id
-              AND log.sequence_number = outbox.remote_sequence AND log.event_id = outbox.event_id
-              AND log.quarantine IS NULL))) RETURNING id`,
+          AND (state IN ('rebased', 'dropped'${withRejected ? ", 'rejected'" : ""}${withUnpulled ? ", 'accepted'" : ""})
+            OR (state = 'accepted' AND EXISTS (
+              SELECT 1 FROM pulled_events AS log WHERE log.tenant_id = outbox.tenant_id AND log.store_id = outbox.store_id
+                AND log.sequence_number = outbox.remote_sequence AND log.event_id = outbox.event_id
+                AND log.quarantine IS NULL))) RETURNING id`,
         ackedBefore,
       ).length,
     addPulled: (row) => {

@@ -60,6 +60,15 @@ export type OutboxChange = Partial<
   Pick<OutboxRow, "state" | "reason" | "message" | "pushedAt" | "ackedAt" | "remoteSequence" | "receipt">
 >;
 
+/** Which of the settled rows are removed. Those that were rebased or dropped always are. */
+export interface Pruning {
+  /** Only rows that were settled before this instant, in milliseconds since 1970. */
+  readonly ackedBefore: number;
+  readonly withRejected?: boolean;
+  /** Also accepted rows that the copy of the log does not hold, verified, at their receipt's number. */
+  readonly withUnpulled?: boolean;
+}
+
 /** Which rows are asked for: those for which all of this holds. */
 export interface OutboxQuery {
   readonly eventId?: string;
@@ -127,14 +136,8 @@ export interface StreamTables {
   readonly onTheirWay: (entity: EntityRef, aboveSequence: number) => number;
   readonly update: (id: number, change: OutboxChange) => void;
   readonly counts: (agentId: string) => StoreCounts;
-  /**
-   * Removes what is done with: rows that were rebased or dropped, that were rejected if those are asked for, and that were
-   * accepted where the copy of the log holds the same event, verified, at the receipt's number; and were settled before that
-   * instant.
-   *
-   * @returns how many rows
-   */
-  readonly prune: (ackedBefore: number, withRejected: boolean) => number;
+  /** Removes what is done with. @returns how many rows */
+  readonly prune: (pruning: Pruning) => number;
   readonly addPulled: (row: PulledRow) => void;
   readonly pulled: (query: PulledQuery) => PulledRow[];
   /** Leaf hashes of these numbers, both included, in order. */

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { createContext } from "../../../agent/src/create-context.ts";
 import { callTool, type CallOptions } from "../../../agent/src/mcp/call-tool.ts";
@@ -25,7 +25,13 @@ async function newWorld() {
     model,
     /** Another process of the agent, as far as tools can tell. */
     newServer: async (transport: Transport = model.transport) => {
-      const context = await createContext({ transport, store: memoryStore(), retry: QUICK, identity, key });
+      const context = await createContext({
+        transport,
+        store: memoryStore(),
+        retry: QUICK,
+        identity,
+        keys: { signing: key },
+      });
       const kit = toolkitOf(context, { allowedEventTypes: ["*"], isInMemory: true, secrets: [SECRET] });
       const faults: string[] = [];
       const call = async (tool: Tool | string, args: object = {}, options: Partial<CallOptions> = {}) => {
@@ -126,12 +132,11 @@ describe("recording", () => {
     const { call, kit } = await newServer();
     const [early, late] = [newAction(), newAction()];
     const { answer } = await call("record_action", early);
-    const inAWhile = Date.now() + 601_000;
-    const clock = vi.spyOn(Date, "now").mockReturnValue(inAWhile);
+    onTestFinished(() => void vi.useRealTimers());
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 601_000 });
     await call("record_action", late);
     expect(kit.agent.status().outbox).toMatchObject({ accepted: 1, pending: 0 });
     expect((await call("record_action", early)).answer).toEqual({ ...answer, isReplay: true });
-    clock.mockRestore();
   });
 
   test("is refused in the same words whoever asks, also when the same is asked twice at once", async () => {

@@ -118,11 +118,13 @@ describe.each(stores)("the store %s", (_name, open) => {
       tables.addPulled(pulled(1, { eventId: "sound" }));
       tables.addPulled(pulled(2));
       tables.addPulled(pulled(3, { eventId: "bad", quarantine: "why" }));
-      expect(tables.prune(10, true)).toBe(0);
-      expect(tables.prune(11, false)).toBe(2);
+      expect(tables.prune({ ackedBefore: 10, withRejected: true, withUnpulled: true })).toBe(0);
+      expect(tables.prune({ ackedBefore: 11 })).toBe(2);
       expect(ids()).toEqual(["another", "bad", "later", "rejected", "pending"]);
-      expect(tables.prune(11, true)).toBe(1);
+      expect(tables.prune({ ackedBefore: 11, withRejected: true })).toBe(1);
       expect(ids()).toEqual(["another", "bad", "later", "pending"]);
+      expect(tables.prune({ ackedBefore: 11, withUnpulled: true })).toBe(3);
+      expect(ids()).toEqual(["pending"]);
     });
   });
 
