@@ -92,7 +92,7 @@ try {
   await registerKey({ url: server.url, apiKey: credential }, { ...identity, key });
   const open = (name: string) => {
     const store = openSqliteStore(join(directory, `${name}.db`));
-    return createAgent({ url: server.url, credential, identity, key: toHex(seed), store });
+    return createAgent({ url: server.url, credential, identity, keys: { signing: toHex(seed) }, store });
   };
 
   const message = crypto.getRandomValues(new Uint8Array(32));

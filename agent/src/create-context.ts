@@ -4,10 +4,18 @@ import type { Context } from "./context.ts";
 import { agentEncryption, type EncryptionSettings } from "./encryption-settings.ts";
 import { AgentError } from "./errors.ts";
 import { DEFAULT_RETRY, type RetrySettings } from "./retry.ts";
-import { type AgentIdentity, type AgentKeySource, signingKeyOf } from "./signer.ts";
+import { type AgentIdentity, signingKeyOf, type SigningKeySource } from "./signer.ts";
 import type { AgentStore } from "./store/store.ts";
 import { type Credential, httpTransport, type Transport } from "./transport.ts";
 import { createTrust, type TrustSettings } from "./trust.ts";
+
+/** An agent's private keys. */
+export interface AgentKeys {
+  /** What it signs its events with. */
+  readonly signing: SigningKeySource;
+  /** What it reads encrypted payloads with; it can read none when absent. */
+  readonly encryption?: EncryptionSettings;
+}
 
 /** What all of an agent's work depends on. */
 export interface ContextOptions {
@@ -17,9 +25,7 @@ export interface ContextOptions {
   /** Another way to the sequencer, in place of `url` and `credential`. */
   readonly transport?: Transport;
   readonly identity: AgentIdentity;
-  readonly key: AgentKeySource;
-  /** What it reads encrypted payloads with; it can read none when absent. */
-  readonly encryption?: EncryptionSettings;
+  readonly keys: AgentKeys;
   readonly store: AgentStore;
   /** Which of the sequencer's keys are believed. Those it shows first, when absent. */
   readonly trust?: TrustSettings;
@@ -60,8 +66,8 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   });
   return {
     identity: ids,
-    key: await signingKeyOf(options.key),
-    encryption: await agentEncryption(options.encryption),
+    key: await signingKeyOf(options.keys.signing),
+    encryption: await agentEncryption(options.keys.encryption),
     vesVersion: options.vesVersion ?? 2,
     store,
     api,

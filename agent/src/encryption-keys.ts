@@ -20,7 +20,7 @@ export interface EncryptionKeyRegistration {
 }
 
 /**
- * Lists a key at the sequencer, signed by the agent, for others to encrypt to. The same again changes nothing.
+ * Lists a key at the sequencer, signed by the agent, for others to encrypt to. The same again renews its date.
  *
  * @throws AgentError INVALID_OPTIONS when the agent has no key; REFUSED when the kid is another key's; or as the API does
  */

@@ -25,13 +25,13 @@ export async function agentEncryption(settings: EncryptionSettings | undefined):
   const kid = ownKid === undefined ? Array.from(keyring.keys()).at(-1) : ownKid;
   let own: Recipient | null = null;
   for (const [ringKid, privateKey] of keyring) {
-    const name = `encryption.keyring: key ${ringKid}`;
+    const name = `keys.encryption.keyring: key ${ringKid}`;
     if (!Number.isInteger(ringKid) || ringKid < 0 || ringKid > 0xffff_ffff) throw invalid(`${name} has no kid`);
     if (privateKey.length !== 32) throw invalid(`${name} has ${privateKey.length} bytes instead of 32`);
     if (ringKid === kid) own = { kid, publicKey: await encryptionPublicKey(privateKey) };
   }
   if (kid !== null && kid !== undefined && own === null) {
-    throw invalid(`encryption.ownKid: the keyring has no key ${kid}`);
+    throw invalid(`keys.encryption.ownKid: the keyring has no key ${kid}`);
   }
   return { keyring, own };
 }

@@ -13,6 +13,7 @@ export {
 export type { AnchoredEvent, EthCall } from "./anchor-call.ts";
 export { type Audit, type AuditSettings, auditStore } from "./audit.ts";
 export type { Conflict, ConflictStrategy, Resolution, UnresolvedConflict } from "./conflicts.ts";
+export type { AgentKeys } from "./create-context.ts";
 export type { AgentEvent } from "./draft.ts";
 export type { EncryptionKeyRegistration } from "./encryption-keys.ts";
 export type { EncryptionSettings } from "./encryption-settings.ts";
@@ -32,7 +33,7 @@ export type { PayloadState, ReadPayload } from "./read-payload.ts";
 export type { EncryptTo } from "./recipients.ts";
 export type { RecordedEvent } from "./record.ts";
 export type { RetrySettings } from "./retry.ts";
-export type { AgentIdentity, AgentKeySource } from "./signer.ts";
+export type { AgentIdentity, SigningKeySource } from "./signer.ts";
 export type { AgentStatus } from "./status.ts";
 export type { Socket, SocketConstructor, Sockets } from "./sockets.ts";
 export { memoryStore } from "./store/memory.ts";

@@ -11,15 +11,15 @@ export interface AgentIdentity {
 }
 
 /** An Ed25519 seed as 32 bytes or 64 hex digits, or a key that is elsewhere and signs when asked. */
-export type AgentKeySource = Uint8Array | string | SigningKey;
+export type SigningKeySource = Uint8Array | string | SigningKey;
 
 /** @throws AgentError INVALID_OPTIONS */
-export async function signingKeyOf(source: AgentKeySource): Promise<SigningKey> {
+export async function signingKeyOf(source: SigningKeySource): Promise<SigningKey> {
   if (typeof source === "object" && "sign" in source) return source;
   try {
     return await signingKeyFromSeed(typeof source === "string" ? fromHex(source, 32) : source);
   } catch (error) {
     if (!(error instanceof VesError)) throw error;
-    throw new AgentError("INVALID_OPTIONS", `The key is no Ed25519 seed: ${error.message}`, { cause: error });
+    throw new AgentError("INVALID_OPTIONS", `keys.signing is no Ed25519 seed: ${error.message}`, { cause: error });
   }
 }

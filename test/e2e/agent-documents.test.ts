@@ -167,7 +167,7 @@ describe("the package", () => {
       const { kid, privateKey } = await generateEncryptionKey();
       const keyring: EncryptionKeyring = new Map([[kid, privateKey]]);
       const store = openSqliteStore("x");
-      const agent = await createAgent({ url: "", credential: "", identity, key: "", encryption: { keyring }, store });
+      const agent = await createAgent({ url: "", credential: "", identity, keys: { signing: "", encryption: { keyring } }, store });
       for await (const watched of agent.watch({ from: 1 })) {
         if (watched.kind === "event") console.log(watched.event.payloadState.kind);
         // @ts-expect-error only an event has a payload

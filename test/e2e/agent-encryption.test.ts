@@ -54,9 +54,8 @@ async function newMember(options: Partial<AgentOptions> = {}): Promise<Member> {
     url: server.url,
     credential: server.apiKey,
     identity: { ...stream, agentId: signer.agentId, keyId: signer.keyId },
-    key: signer.key,
+    keys: { signing: signer.key, encryption: { keyring: new Map([[key.kid, key.privateKey]]) } },
     store: openSqliteStore(join(directory, "agent.db")),
-    encryption: { keyring: new Map([[key.kid, key.privateKey]]) },
     ...options,
   });
   await agent.registerEncryptionKey();

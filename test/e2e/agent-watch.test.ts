@@ -65,7 +65,7 @@ async function watcher({ tenantId, storeId }: Signer, { url, apiKey }: Server, i
   const agent = await createAgent({
     transport: httpTransport({ url, credential: apiKey, WebSocket: CountedWebSocket }),
     identity,
-    key: generateSeed(),
+    keys: { signing: generateSeed() },
     store: isOnDisk ? openSqliteStore(join(tempDir(), "agent.db")) : memoryStore(),
     retry: { attempts: 3, firstDelayMs: 50, maxDelayMs: 500 },
   });

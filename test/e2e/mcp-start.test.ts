@@ -42,6 +42,7 @@ describe("a server that cannot work", () => {
       STATESET_ALLOWED_EVENT_TYPES: "order.*, *.created",
       VES_PRIVATE_KEY: member.seed.slice(32),
       STATESET_MCP_TOKEN: "short-secret",
+      STATESET_SEQUENCER_KEYS: `1=${"a".repeat(64)}, ${"b".repeat(64)}`,
     };
     const { status, said } = await runToEnd({ ...ENV, ...wrong });
     expect(status).toBe(2);
@@ -52,6 +53,7 @@ describe("a server that cannot work", () => {
     expect(said).toContain('STATESET_ALLOWED_EVENT_TYPES has * within "*.created"');
     expect(said).toContain("VES_PRIVATE_KEY must be the Ed25519 seed");
     expect(said).toContain("STATESET_MCP_TOKEN must have at least");
+    expect(said).toContain("STATESET_SEQUENCER_KEYS must be VERSION=KEY");
     for (const secret of [API_KEY, wrong.VES_PRIVATE_KEY, "short-secret"]) expect(said).not.toContain(secret);
 
     const inUrl = await runToEnd({ ...ENV, STATESET_SEQUENCER_URL: `http://a:${API_KEY}@b` });

@@ -213,6 +213,20 @@ describe("recording", () => {
     await later.close();
   });
 
+  test("is believed of the sequencer's keys that were given, and of no others", async () => {
+    const { keys } = await call<{ keys: Record<string, string>[] }>(server, "GET", "/api/v1/sequencer/keys");
+    const published = `${keys[0]?.["key_version"]}=${keys[0]?.["public_key"]}`;
+    const recordBelieving = async (keys: string): Promise<string | undefined> => {
+      const more = { STATESET_ALLOWED_EVENT_TYPES: "*", STATESET_SEQUENCER_KEYS: keys };
+      const { client, close } = await connectStdio(environment(server, own, more));
+      const { error } = await record(client, newAction());
+      await close();
+      return error?.code;
+    };
+    expect(await recordBelieving(`7=${"a".repeat(64)}, ${published}`)).toBeUndefined();
+    expect(await recordBelieving(published.replace(/=.*/, `=${"a".repeat(64)}`))).toBe("INVALID_RECEIPT");
+  });
+
   test("is refused for other types, other versions and other forms, with what can be done", async () => {
     const { stdio: client } = clients;
     const refused = async (more: object) => (await record(client, newAction({ ...more }))).error;

@@ -1,4 +1,5 @@
 import { type Agent, type AgentOptions, createAgent } from "../../agent/src/agent.ts";
+import type { EncryptionSettings } from "../../agent/src/encryption-settings.ts";
 import type { AgentIdentity } from "../../agent/src/signer.ts";
 import { memoryStore } from "../../agent/src/store/memory.ts";
 import { generateSeed, type SigningKey, signingKeyFromSeed } from "../../src/ves/index.ts";
@@ -13,11 +14,17 @@ export interface TestAgent {
   readonly key: SigningKey;
 }
 
+export interface TestAgentOptions extends Partial<Omit<AgentOptions, "keys">> {
+  /** Is registered already. A new one when absent, which is registered. */
+  readonly key?: SigningKey;
+  readonly encryption?: EncryptionSettings;
+}
+
 /** A stream with a sequencer in memory, and agents of it. */
 export interface TestStream {
   readonly model: ModelSequencer;
   /** Another agent of the stream, with a registered key and a store in memory unless `options` say otherwise. */
-  readonly agent: (options?: Partial<AgentOptions>) => Promise<TestAgent>;
+  readonly agent: (options?: TestAgentOptions) => Promise<TestAgent>;
 }
 
 export async function testStream(): Promise<TestStream> {
@@ -27,10 +34,12 @@ export async function testStream(): Promise<TestStream> {
     model,
     agent: async (options = {}) => {
       const identity = options.identity ?? { ...stream, agentId: crypto.randomUUID(), keyId: 1 };
-      const key = (options.key as SigningKey | undefined) ?? (await signingKeyFromSeed(generateSeed()));
+      const { encryption, ...others } = options;
+      const key = options.key ?? (await signingKeyFromSeed(generateSeed()));
       if (options.key === undefined) model.register(identity, key);
       const { transport } = model;
-      const agent = await createAgent({ transport, store: memoryStore(), retry: QUICK, ...options, identity, key });
+      const keys = { signing: key, ...(encryption === undefined ? {} : { encryption }) };
+      const agent = await createAgent({ transport, store: memoryStore(), retry: QUICK, ...others, identity, keys });
       return { agent, identity, key };
     },
   };

@@ -1,4 +1,5 @@
 import { UsageError } from "../../../scripts/lib/usage.ts";
+import { readSequencerKey } from "../sequencer-key-text.ts";
 
 /** Keys of the sequencer that are given rather than believed on first use. */
 export const SEQUENCER_KEY_OPTION = { "sequencer-key": { type: "string", multiple: true } } as const;
@@ -16,9 +17,9 @@ export function readSequencerKeys(given: readonly string[] | undefined): Record<
 /** As hex by version. @param name what they were given as @throws UsageError */
 export function readKeys(given: readonly string[], name: string): Record<string, string> {
   const keys = given.map((text) => {
-    const [, version, hex] = /^(\d{1,9})=(?:0x)?([0-9a-f]{64})$/i.exec(text) ?? [];
-    if (version !== undefined && hex !== undefined) return [String(Number(version)), hex.toLowerCase()] as const;
-    throw new UsageError(`${name} takes VERSION=KEY, a number and 64 hex digits.`);
+    const key = readSequencerKey(text);
+    if (key === undefined) throw new UsageError(`${name} takes VERSION=KEY, a number and 64 hex digits.`);
+    return key;
   });
   return Object.fromEntries(keys);
 }

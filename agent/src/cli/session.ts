@@ -67,14 +67,13 @@ export async function withAgent<T>(
   { network, signs = false, decrypts = false, config = readConfig(call.files) }: Needs,
   work: (agent: Agent, session: Session) => Promise<T> | T,
 ): Promise<T> {
-  const key = signs ? await signingKeyOfFile(readKey(call.files, usedKeyId(config))) : NO_KEY;
+  const signing = signs ? await signingKeyOfFile(readKey(call.files, usedKeyId(config))) : NO_KEY;
   const store = openStore(call.files);
   const agent = await createAgent({
     transport: network === undefined ? NOBODY : transportOf(call, config, network),
     identity: identityOf(config),
-    key,
+    keys: { signing, ...(decrypts ? { encryption: encryptionOf(call.files) } : {}) },
     store,
-    ...(decrypts ? { encryption: encryptionOf(call.files) } : {}),
     trust: trustOf(config),
     retry: retryOf(network ?? {}),
   });

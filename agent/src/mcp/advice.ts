@@ -31,7 +31,7 @@ export const ADVICE: Readonly<Record<ToolErrorCode, string>> = {
   NOT_FOUND: "Check the names and numbers that were asked for.",
   NOT_YET_SEALED: "Call again in a few seconds, or with a longer timeoutMs: batches are sealed within seconds.",
   REFUSED: CHECK,
-  INVALID_OPTIONS: CHECK,
+  INVALID_OPTIONS: "Tell the operator what the message says: the server is set up wrongly.",
   EVENT_EXISTS: CHECK,
   NO_CONFLICT: CHECK,
   CANNOT_ENCRYPT_ANEW: "Record the event anew.",

@@ -41,6 +41,8 @@ Environment:
                                         The server only reads when absent
   STATESET_AGENT_KEY_ID, VES_PRIVATE_KEY
                                         number and Ed25519 seed (64 hex digits) of the agent's key; to record
+  STATESET_SEQUENCER_KEYS               public keys of the sequencer, VERSION=KEY with commas between: then no others are
+                                        believed; those that it shows first when absent
   STATESET_OUTBOX                       file for what is being recorded; in memory when absent
   STATESET_MCP_TOKEN                    bearer token of clients over HTTP; needed unless only this machine reaches it
 `;

@@ -1,4 +1,5 @@
 import { fromHex, parseUuid, VesError } from "../../../src/ves/index.ts";
+import { readSequencerKey } from "../sequencer-key-text.ts";
 import type { AgentIdentity } from "../signer.ts";
 import { type EventTypeRules, readEventTypeRules } from "./event-types.ts";
 
@@ -24,6 +25,8 @@ export interface Settings {
   readonly privateKey: string | undefined;
   /** What may be recorded; empty: the server only reads. */
   readonly allowedEventTypes: EventTypeRules;
+  /** The sequencer's public keys as hex by version; those that it shows first when absent. */
+  readonly sequencerKeys: Readonly<Record<number, string>> | undefined;
   /** File of the outbox; in memory when absent. */
   readonly outboxPath: string | undefined;
   /** What clients have to show over HTTP. */
@@ -70,6 +73,7 @@ export function readSettings(env: Environment): Settings {
     credential: credentialOf(text("STATESET_API_KEY"), text("STATESET_BEARER_TOKEN"), problems),
     privateKey: privateKeyOf(text("VES_PRIVATE_KEY"), doesRecord, problems),
     allowedEventTypes: "rules" in read ? read.rules : [],
+    sequencerKeys: sequencerKeysOf(text("STATESET_SEQUENCER_KEYS"), problems),
     outboxPath: text("STATESET_OUTBOX"),
     mcpToken: tokenOf(text("STATESET_MCP_TOKEN"), problems),
   };
@@ -128,6 +132,16 @@ function privateKeyOf(text: string | undefined, doesRecord: boolean, problems: s
     problems.push("VES_PRIVATE_KEY must be the Ed25519 seed of the agent's key, 64 hex digits.");
   }
   return text;
+}
+
+function sequencerKeysOf(text: string | undefined, problems: string[]): Record<number, string> | undefined {
+  const keys = text?.split(",").map((key) => readSequencerKey(key.trim()));
+  if (keys?.includes(undefined) === true) {
+    problems.push(
+      "STATESET_SEQUENCER_KEYS must be VERSION=KEY, a number and 64 hex digits, or several with commas between.",
+    );
+  }
+  return keys && Object.fromEntries(keys.filter((key) => key !== undefined));
 }
 
 function tokenOf(text: string | undefined, problems: string[]): string | undefined {

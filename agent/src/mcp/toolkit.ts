@@ -40,8 +40,9 @@ export async function createToolkit(settings: Settings): Promise<Toolkit> {
     credential,
     identity,
     // A server that only reads signs nothing: a key that nobody has registered will do.
-    key: settings.privateKey ?? generateSeed(),
+    keys: { signing: settings.privateKey ?? generateSeed() },
     store: outboxPath === undefined ? memoryStore() : (await import("../sqlite.ts")).openSqliteStore(outboxPath),
+    ...(settings.sequencerKeys === undefined ? {} : { trust: { sequencerKeys: settings.sequencerKeys } }),
     ...REQUEST,
   });
   return toolkitOf(context, {

@@ -59,7 +59,7 @@ export async function liveOnce(settings: Settings, step: Step): Promise<void> {
   const agent = await createAgent({
     transport: steppingTransport(httpTransport({ url: settings.url, credential: settings.apiKey }), step),
     identity: settings.identity,
-    key: settings.seed,
+    keys: { signing: settings.seed },
     store: steppingStore(openSqliteStore(settings.path), step),
     onConflict: "rebase",
     batchEvents: 7,

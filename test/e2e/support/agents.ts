@@ -56,5 +56,12 @@ export function startAgent(settings: Settings, diesAt = 0): AgentProcess {
 
 /** The agent in this process, on the file that its process has left behind. */
 export function reopen({ url, apiKey }: Server, { identity, seed, path }: Member): Promise<Agent> {
-  return createAgent({ url, credential: apiKey, identity, key: seed, store: openSqliteStore(path), leaseMs: 500 });
+  return createAgent({
+    url,
+    credential: apiKey,
+    identity,
+    keys: { signing: seed },
+    store: openSqliteStore(path),
+    leaseMs: 500,
+  });
 }

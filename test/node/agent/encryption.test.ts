@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { AgentOptions } from "../../../agent/src/agent.ts";
 import {
   decryptWithKeyring,
   type EncryptionKey,
@@ -16,7 +15,7 @@ import {
   type JsonValue,
   signingKeyFromSeed,
 } from "../../../src/ves/index.ts";
-import { testStream } from "../../support/agents.ts";
+import { type TestAgentOptions, testStream } from "../../support/agents.ts";
 
 const SECRET = "Karla Ångström, 12 Elm Street";
 const order = { entityType: "order", entityId: "1", eventType: "order.created", payload: { to: SECRET } };
@@ -31,7 +30,7 @@ const ring = (...of: EncryptionKey[]) => ({ keyring: new Map(of.map(({ kid, priv
 async function pair(
   writerKeys: readonly EncryptionKey[],
   readerKeys: readonly EncryptionKey[],
-  options: Partial<AgentOptions> = {},
+  options: TestAgentOptions = {},
 ) {
   const { model, agent: newAgent } = await testStream();
   const store = memoryStore();
@@ -181,7 +180,7 @@ describe("an encrypted event that is pulled", () => {
 });
 
 describe("an encrypted event in conflict", () => {
-  async function conflicting(writerKeys: readonly EncryptionKey[], how: object, options: Partial<AgentOptions> = {}) {
+  async function conflicting(writerKeys: readonly EncryptionKey[], how: object, options: TestAgentOptions = {}) {
     const world = await pair(writerKeys, [theirs], options);
     const { eventId } = await world.writer.record({ ...based, ...how });
     await world.reader.record({ ...order, payload: { by: "another" } });

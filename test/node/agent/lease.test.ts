@@ -6,12 +6,11 @@ import type { AgentStore } from "../../../agent/src/store/store.ts";
 import { generateSeed } from "../../../src/ves/index.ts";
 
 const [tenantId, storeId, agentId] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
-const key = generateSeed();
 const transport = { send: () => Promise.reject(new Error("cut")) };
 const options: Omit<ContextOptions, "store"> = {
   transport,
   identity: { tenantId, storeId, agentId, keyId: 1 },
-  key,
+  keys: { signing: generateSeed() },
   leaseMs: 3_000,
 };
 

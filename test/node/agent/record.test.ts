@@ -90,7 +90,8 @@ describe("createAgent", () => {
     agentId: crypto.randomUUID(),
     keyId: 1,
   };
-  const options = { url: "http://127.0.0.1:1", credential: "k", identity, key: "11".repeat(32), store: memoryStore() };
+  const keys = { signing: "11".repeat(32) };
+  const options = { url: "http://127.0.0.1:1", credential: "k", identity, keys, store: memoryStore() };
 
   test("takes a seed as text or bytes, or a function that signs", async () => {
     const seen: string[] = [];
@@ -98,10 +99,10 @@ describe("createAgent", () => {
       seen.push(toHex(message));
       return new Uint8Array(64);
     };
-    const keys = ["11".repeat(32), new Uint8Array(32).fill(0x11), { publicKey: new Uint8Array(32), sign }];
+    const sources = ["11".repeat(32), new Uint8Array(32).fill(0x11), { publicKey: new Uint8Array(32), sign }];
     const signatures = [];
-    for (const key of keys) {
-      const agent = await createAgent({ ...options, store: memoryStore(), key });
+    for (const signing of sources) {
+      const agent = await createAgent({ ...options, store: memoryStore(), keys: { signing } });
       const fixed = { ...order, eventId: identity.agentId, createdAt: "2026-01-01T00:00:00Z" };
       signatures.push(envelopeSchema.parse(JSON.parse((await agent.record(fixed)).envelope)).agent_signature);
     }
@@ -111,7 +112,7 @@ describe("createAgent", () => {
   });
 
   test.each([
-    ["key", "12"],
+    ["keys", { signing: "12" }],
     ["identity", { ...identity, storeId: "mine" }],
     ["batchEvents", 1_001],
     ["timeoutMs", 0],

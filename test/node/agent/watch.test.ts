@@ -38,7 +38,13 @@ async function watcher(
     await writer.push();
   };
   const transport = { ...model.transport, sockets };
-  const context = await createContext({ transport, identity, key: generateSeed(), store: memoryStore(), retry: QUICK });
+  const context = await createContext({
+    transport,
+    identity,
+    keys: { signing: generateSeed() },
+    store: memoryStore(),
+    retry: QUICK,
+  });
   const controller = new AbortController();
   const told: string[] = [];
   const state: { error: unknown } = { error: undefined };

@@ -20,7 +20,7 @@ const order = { entityType: "order", entityId: "1", eventType: "order.created", 
 
 test("an agent in workerd records, pushes, pulls, verifies and proves, against the Worker itself", async () => {
   const signer = await newAgent();
-  const agent = await createAgent({ transport, identity: signer, key: signer.key, store: memoryStore() });
+  const agent = await createAgent({ transport, identity: signer, keys: { signing: signer.key }, store: memoryStore() });
   const { eventId } = await agent.record({ ...order, baseVersion: "current" });
   for (let i = 0; i < 4; i++) await agent.record({ ...order, entityId: `more${i}` });
   const { push, pull } = await agent.sync();
@@ -50,11 +50,11 @@ test("a Durable Object's own database serves as an agent's store", async () => {
   const stub = env.LIMITS.get(env.LIMITS.idFromName(crypto.randomUUID()));
   await runInDurableObject(stub, async (_instance, ctx) => {
     const store = sqlAgentStore(durableStore(ctx), () => undefined);
-    const agent = await createAgent({ transport, identity: signer, key: signer.key, store });
+    const agent = await createAgent({ transport, identity: signer, keys: { signing: signer.key }, store });
     const { eventId } = await agent.record(order);
     await agent.sync();
     await agent.sync();
-    const again = await createAgent({ transport, identity: signer, key: signer.key, store });
+    const again = await createAgent({ transport, identity: signer, keys: { signing: signer.key }, store });
     expect(again.outcome(eventId)).toMatchObject({ kind: "accepted", sequenceNumber: 1 });
     expect((await again.history("order", "1")).events).toMatchObject([{ eventId }]);
   });
