@@ -6,7 +6,7 @@ import { type Context, streamQuery, transaction } from "./context.ts";
 import { verifySealed } from "./sealed.ts";
 import { AgentError } from "./errors.ts";
 import { HEAD_SEQUENCE, LAST_SYNC_AT, PULLED_SEQUENCE, RECEIPT_CONTRADICTION } from "./state-keys.ts";
-import type { EntityRef, PulledRow, StreamTables } from "./store/store.ts";
+import type { EntityRef, OutboxRow, PulledRow, StreamTables } from "./store/store.ts";
 
 /** What a pull has brought. */
 export interface PullReport {
@@ -21,6 +21,9 @@ export interface PullReport {
 }
 
 type Page = Awaited<ReturnType<typeof fetchPage>>;
+
+/** An event id stands in the log once. */
+const TWIN = "its event id stands at an earlier number already";
 
 /** The most that the sequencer gives at once. */
 const PAGE_SIZE = 1_000;
@@ -116,8 +119,11 @@ function promiseProblem(tables: StreamTables, agentId: string, rows: readonly Pu
     if (there === eventId) continue;
     return `The log has event ${there} at ${remoteSequence}, where a receipt says that ${eventId} stands`;
   }
-  for (const { eventId, sequenceNumber } of rows.filter((row) => row.agentId === agentId && row.quarantine === null)) {
-    const promised = tables.outbox({ eventId, state: "accepted" })[0]?.remoteSequence ?? sequenceNumber;
+  const own = rows.filter((row) => row.agentId === agentId && row.quarantine === null);
+  const accepted = tables.outbox({ eventIds: own.map(({ eventId }) => eventId), state: "accepted" });
+  const promises = new Map(accepted.map(({ eventId, remoteSequence }) => [eventId, remoteSequence]));
+  for (const { eventId, sequenceNumber } of own) {
+    const promised = promises.get(eventId) ?? sequenceNumber;
     // One that stands where it should as well is here for the second time.
     const isTwin =
       promised < sequenceNumber &&
@@ -132,50 +138,43 @@ function promiseProblem(tables: StreamTables, agentId: string, rows: readonly Pu
 function storePage(tables: StreamTables, agentId: string, rows: readonly PulledRow[], head: number): PulledRow[] {
   const before = Number(tables.state(PULLED_SEQUENCE) ?? 0);
   const stored: PulledRow[] = [];
-  const versions = new Map<string, { entity: EntityRef; version: number; isOthers: boolean }>();
-  for (const given of rows.filter(({ sequenceNumber }) => sequenceNumber > before)) {
-    const row = withoutTwin(tables, given);
+  const added = rows.filter(({ sequenceNumber }) => sequenceNumber > before);
+  const eventIds = added.map(({ eventId }) => eventId);
+  const taken = new Set(tables.pulledAmong(eventIds));
+  const own = new Map(tables.outbox({ eventIds }).map((row) => [row.eventId, row]));
+  const entities = new Map<string, { readonly entity: EntityRef; events: number; isOthers: boolean }>();
+  for (const given of added) {
+    const row = taken.has(given.eventId) ? { ...given, quarantine: given.quarantine ?? TWIN } : given;
+    taken.add(row.eventId);
     tables.addPulled(row);
     stored.push(row);
+    const ownRow = row.agentId === agentId && row.quarantine === null ? own.get(row.eventId) : undefined;
+    if (ownRow !== undefined) settleOwn(tables, ownRow, row.sequenceNumber);
     const name = JSON.stringify([row.entityType, row.entityId]);
-    const known = versions.get(name) ?? { entity: row, version: tables.entityVersion(row), isOthers: false };
-    const isOwn = row.agentId === agentId && row.quarantine === null && settleOwn(tables, row);
-    versions.set(name, { ...known, version: known.version + 1, isOthers: known.isOthers || !isOwn });
+    const touched = entities.get(name) ?? { entity: row, events: 0, isOthers: false };
+    touched.events++;
+    touched.isOthers ||= ownRow === undefined;
+    entities.set(name, touched);
   }
-  for (const { entity, version } of versions.values()) tables.setEntityVersion(entity, version);
+  for (const { entity, events } of entities.values()) tables.raiseEntityVersion(entity, events);
   tables.setState(PULLED_SEQUENCE, String(Math.max(before, rows.at(-1)?.sequenceNumber ?? 0)));
   tables.setState(HEAD_SEQUENCE, String(Math.max(head, Number(tables.state(HEAD_SEQUENCE) ?? 0))));
   tables.setState(LAST_SYNC_AT, String(Date.now()));
-  const touched = Array.from(versions.values()).filter(({ isOthers }) => isOthers);
+  const others = Array.from(entities.values()).filter(({ isOthers }) => isOthers);
   markConcurrent(
     tables,
     agentId,
-    touched.map(({ entity }) => entity),
+    others.map(({ entity }) => entity),
   );
   return stored;
 }
 
-/** An event id stands in the log once. */
-function withoutTwin(tables: StreamTables, row: PulledRow): PulledRow {
-  if (row.quarantine !== null || tables.pulled({ eventId: row.eventId, limit: 1 }).length === 0) return row;
-  return { ...row, quarantine: "its event id stands at an earlier number already" };
-}
-
 /**
- * Notes where an own event stands; one that was accepted stands where its receipt says. One whose rejection was heard and which is in the log nevertheless, because a copy of its
- * request came late, is pushed again for its receipt.
- *
- * @returns whether this store holds it
+ * Notes where an own event stands; one that was accepted stands where its receipt says. One whose rejection was heard and which is
+ * in the log nevertheless, because a copy of its request came late, is pushed again for its receipt.
  */
-function settleOwn(tables: StreamTables, { eventId, sequenceNumber }: PulledRow): boolean {
-  const [row] = tables.outbox({ eventId });
-  if (row === undefined) return false;
-  if (row.state === "accepted") return true;
-  tables.update(row.id, {
-    remoteSequence: sequenceNumber,
-    ...(row.state === "pending"
-      ? {}
-      : { state: "pending", reason: null, message: null, ackedAt: null, pushedAt: Date.now() }),
-  });
-  return true;
+function settleOwn(tables: StreamTables, { id, state }: OutboxRow, remoteSequence: number): void {
+  if (state === "accepted") return;
+  const again = { state: "pending", reason: null, message: null, ackedAt: null, pushedAt: Date.now() } as const;
+  tables.update(id, { remoteSequence, ...(state === "pending" ? {} : again) });
 }

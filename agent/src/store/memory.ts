@@ -82,9 +82,10 @@ function tablesOf(memory: StreamMemory, undo: (() => void)[]): StreamTables {
       set(memory.outbox, id, { ...row, ...later, id, state: "pending", reason: null, message: null });
     },
     outbox: (query) => {
+      const ids = query.eventIds ?? (query.eventId === undefined ? undefined : [query.eventId]);
       const named =
-        query.eventId === undefined ? undefined : memory.outbox.get(memory.outboxIds.get(query.eventId) ?? 0);
-      const rows = query.eventId === undefined ? memory.outbox.values() : named === undefined ? [] : [named];
+        ids && Array.from(new Set(ids)).flatMap((id) => memory.outbox.get(memory.outboxIds.get(id) ?? 0) ?? []);
+      const rows = named?.toSorted((a, b) => a.id - b.id) ?? memory.outbox.values();
       return first(rows, (row) => isAsked(row, query), query.limit);
     },
     onTheirWay: (entity, aboveSequence) => {
@@ -146,12 +147,16 @@ function tablesOf(memory: StreamMemory, undo: (() => void)[]): StreamTables {
         (entity === undefined || isOf(row, entity));
       return first(rows, isWanted, limit);
     },
+    pulledAmong: (eventIds) => Array.from(new Set(eventIds)).filter((id) => memory.pulledIds.has(id)),
     leaves: (from, to) => memory.pulled.slice(from - 1, to).map(({ leafHash }) => leafHash),
     addBatch: (batch) => add(memory.batches, batch),
     batchOf: (number) =>
       memory.batches.find(({ sequenceStart, sequenceEnd }) => sequenceStart <= number && number <= sequenceEnd),
     entityVersion: (entity) => memory.entities.get(nameOf(entity)) ?? 0,
-    setEntityVersion: (entity, version) => set(memory.entities, nameOf(entity), version),
+    raiseEntityVersion: (entity, by) => {
+      const name = nameOf(entity);
+      set(memory.entities, name, (memory.entities.get(name) ?? 0) + by);
+    },
     state: (key) => memory.state.get(key),
     setState: (key, value) => set(memory.state, key, value),
   };

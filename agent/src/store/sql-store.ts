@@ -141,6 +141,11 @@ function tablesOf(sql: SqlStore, { tenantId, storeId }: StreamRef): StreamTables
         ORDER BY sequence_number${limited(query)}`;
       return exec(statement, ...bindings).map(pulledRow);
     },
+    pulledAmong: (eventIds) =>
+      exec(
+        `SELECT DISTINCT event_id FROM pulled_events WHERE tenant_id = ? AND store_id = ?${ONE_OF}`,
+        JSON.stringify(eventIds),
+      ).map((row) => text(row["event_id"])),
     leaves: (from, to) =>
       exec(
         `SELECT leaf_hash FROM pulled_events WHERE tenant_id = ? AND store_id = ? AND sequence_number BETWEEN ? AND ?
@@ -175,12 +180,13 @@ function tablesOf(sql: SqlStore, { tenantId, storeId }: StreamRef): StreamTables
       );
       return row === undefined ? 0 : integer(row["version"]);
     },
-    setEntityVersion: ({ entityType, entityId }, version) => {
+    raiseEntityVersion: ({ entityType, entityId }, by) => {
       exec(
-        `INSERT OR REPLACE INTO entity_versions VALUES (?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO entity_versions VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET version = version + excluded.version, updated_at = excluded.updated_at`,
         entityType,
         entityId,
-        version,
+        by,
         Date.now(),
       );
     },
@@ -201,9 +207,13 @@ interface Condition {
   readonly bindings: readonly Binding[];
 }
 
-function outboxCondition({ eventId, agentId, state, entity, numbers, afterId }: OutboxQuery): Condition {
+/** Many ids as one binding. */
+const ONE_OF = " AND event_id IN (SELECT value FROM json_each(?))";
+
+function outboxCondition({ eventId, eventIds, agentId, state, entity, numbers, afterId }: OutboxQuery): Condition {
   return allOf([
     [" AND event_id = ?", eventId],
+    [ONE_OF, eventIds && JSON.stringify(eventIds)],
     [" AND source_agent = ?", agentId],
     [" AND state = ?", state],
     [" AND remote_sequence >= ?", numbers?.from],

@@ -72,6 +72,8 @@ export interface Pruning {
 /** Which rows are asked for: those for which all of this holds. */
 export interface OutboxQuery {
   readonly eventId?: string;
+  /** Only rows with one of these ids. */
+  readonly eventIds?: readonly string[];
   readonly agentId?: string;
   readonly state?: OutboxState;
   readonly entity?: EntityRef;
@@ -140,6 +142,8 @@ export interface StreamTables {
   readonly prune: (pruning: Pruning) => number;
   readonly addPulled: (row: PulledRow) => void;
   readonly pulled: (query: PulledQuery) => PulledRow[];
+  /** Those of the event ids that were pulled. */
+  readonly pulledAmong: (eventIds: readonly string[]) => string[];
   /** Leaf hashes of these numbers, both included, in order. */
   readonly leaves: (from: number, to: number) => Uint8Array[];
   readonly addBatch: (batch: VerifiedBatch) => void;
@@ -147,7 +151,7 @@ export interface StreamTables {
   readonly batchOf: (sequenceNumber: number) => VerifiedBatch | undefined;
   /** Events of the entity that were pulled. */
   readonly entityVersion: (entity: EntityRef) => number;
-  readonly setEntityVersion: (entity: EntityRef, version: number) => void;
+  readonly raiseEntityVersion: (entity: EntityRef, by: number) => void;
   readonly state: (key: string) => string | undefined;
   readonly setState: (key: string, value: string) => void;
 }

@@ -90,6 +90,8 @@ describe.each(stores)("the store %s", (_name, open) => {
       expect(ids({ agentId: "a", limit: 2 })).toEqual(["z", "y"]);
       expect(ids({ eventId: "y" })).toEqual(["y"]);
       expect(ids({ eventId: "none" })).toEqual([]);
+      expect(ids({ eventIds: ["x", "none", "z", "x"] })).toEqual(["z", "x"]);
+      expect(ids({ eventIds: [] })).toEqual([]);
       expect(ids({ entity })).toEqual(["z", "y", "x"]);
       const [first, last] = [tables.outbox({})[0], tables.outbox({ eventId: "w" })[0]];
       expect(ids({ afterId: first?.id ?? 0, agentId: "a" })).toEqual(["y", "x"]);
@@ -153,6 +155,7 @@ describe.each(stores)("the store %s", (_name, open) => {
         tables.pulled(query).map(({ sequenceNumber }) => sequenceNumber);
       expect(numbers({ from: 2, limit: 1 })).toEqual([2]);
       expect(numbers({ eventId: "p3" })).toEqual([3]);
+      expect(tables.pulledAmong(["p3", "none", "p1", "p3"]).toSorted()).toEqual(["p1", "p3"]);
       expect(numbers({ entity })).toEqual([1, 3]);
       expect(numbers({ isQuarantined: true })).toEqual([2]);
       expect(tables.leaves(2, 3).map(([byte]) => byte)).toEqual([2, 3]);
@@ -171,7 +174,8 @@ describe.each(stores)("the store %s", (_name, open) => {
       tables.append(row("x"));
       tables.addPulled(pulled(1));
       tables.setState("k", "v");
-      tables.setEntityVersion(entity, 4);
+      tables.raiseEntityVersion(entity, 3);
+      tables.raiseEntityVersion(entity, 1);
     });
     store.transaction(other, (tables) => {
       expect([tables.outbox({}), tables.pulled({}), tables.state("k")]).toEqual([[], [], undefined]);
@@ -185,7 +189,7 @@ describe.each(stores)("the store %s", (_name, open) => {
         tables.update(1, { state: "dropped" });
         tables.setState("k", "w");
         tables.setState("l", "w");
-        tables.setEntityVersion(entity, 5);
+        tables.raiseEntityVersion(entity, 5);
         tables.addPulled(pulled(2));
         throw new Error("broken");
       });
