@@ -6,7 +6,7 @@ import { following } from "./conflicts.ts";
 import { AgentError } from "./errors.ts";
 import { withPushLease } from "./lease.ts";
 import { adviceFor, type Outcome, type PushReport } from "./outcomes.ts";
-import { PUSHED_SEQUENCE } from "./state-keys.ts";
+import { LATE_RECEIPT_CONTRADICTION, PULLED_SEQUENCE, PUSHED_SEQUENCE } from "./state-keys.ts";
 import type { OutboxRow, StreamTables } from "./store/store.ts";
 
 type IngestAnswer = z.output<typeof ingestAnswer>;
@@ -16,7 +16,8 @@ type Verdict = Exclude<Outcome, { readonly kind: "unknown" }>;
 
 /**
  * Sends what is in the outbox, oldest first and one request after another: nothing is sent while anything before it is without
- * an answer, so the log holds the agent's events in the order of recording, whatever is lost or comes twice on the way.
+ * an answer, so the log holds the agent's events in the order of recording, whatever is lost or comes twice on the way. A receipt
+ * of a number that was pulled already, with another event, ends the push: LOG_CONTRADICTION stays written down in the status.
  *
  * @throws what the store throws
  */
@@ -91,7 +92,13 @@ async function pushRows(
     const body = `{"agentId":"${context.identity.agentId}","events":[${rows.map(({ envelope }) => envelope).join(",")}]}`;
     const answer = await context.api.send("POST", "/api/v1/ves/events/ingest", body, ingestAnswer, { signal });
     const verdicts = await verdictsOf(context, rows, answer, signal);
-    transaction(context, (tables) => settle(tables, verdicts));
+    const problem = transaction(context, (tables) => {
+      settle(tables, verdicts);
+      const found = lateProblem(tables, verdicts);
+      if (found !== undefined) tables.setState(LATE_RECEIPT_CONTRADICTION, found);
+      return found;
+    });
+    if (problem !== undefined) throw new Interrupted(new AgentError("LOG_CONTRADICTION", problem), verdicts);
     return verdicts;
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
@@ -196,6 +203,23 @@ function settle(tables: StreamTables, verdicts: readonly Verdict[]): void {
     }
   }
   tables.setState(PUSHED_SEQUENCE, String(pushed));
+}
+
+/**
+ * Why receipts are not what the log says that was pulled before they came, in a sentence, or `undefined`. Receipts of numbers that
+ * were not pulled yet are held against the log when it is.
+ */
+function lateProblem(tables: StreamTables, verdicts: readonly Verdict[]): string | undefined {
+  const pulled = Number(tables.state(PULLED_SEQUENCE) ?? 0);
+  for (const verdict of verdicts) {
+    if (verdict.kind === "rejected" || verdict.sequenceNumber > pulled) continue;
+    const { eventId, sequenceNumber } = verdict;
+    const there = tables.pulled({ from: sequenceNumber, limit: 1 })[0]?.eventId;
+    if (there !== eventId) {
+      return `The receipt of event ${eventId} says ${sequenceNumber}, where the log that was pulled has event ${there}`;
+    }
+  }
+  return undefined;
 }
 
 /** Later events that expect a version of the same entity counted on the one that was refused: they are in conflict with it. */

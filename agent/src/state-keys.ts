@@ -20,8 +20,11 @@ export const LAST_SYNC_AT = "last_sync_at";
 /** How a sealed batch contradicts the log, in a sentence; empty when none does. */
 export const CONTRADICTION = "contradiction";
 
-/** How the log contradicts a receipt, in a sentence; empty when it does not. */
+/** How the log that is being pulled contradicts a receipt, in a sentence; empty when it does not. */
 export const RECEIPT_CONTRADICTION = "receipt_contradiction";
+
+/** How a receipt that came late contradicts the log that was pulled, in a sentence. It stays: both are signed and kept. */
+export const LATE_RECEIPT_CONTRADICTION = "late_receipt_contradiction";
 
 /** Highest number of an own event that was accepted. */
 export const PUSHED_SEQUENCE = "last_pushed_sequence";

@@ -4,6 +4,7 @@ import {
   CONTRADICTION,
   HEAD_SEQUENCE,
   LAST_SYNC_AT,
+  LATE_RECEIPT_CONTRADICTION,
   PULLED_SEQUENCE,
   PUSHED_SEQUENCE,
   RECEIPT_CONTRADICTION,
@@ -36,6 +37,8 @@ export interface AgentStatus {
   readonly lastSyncAt: Date | null;
 }
 
+const CONTRADICTIONS = [LATE_RECEIPT_CONTRADICTION, RECEIPT_CONTRADICTION, CONTRADICTION];
+
 export function statusOf(context: Context): AgentStatus {
   return transaction(context, (tables) => {
     const number = (key: string): number => Number(tables.state(key) ?? 0);
@@ -47,7 +50,8 @@ export function statusOf(context: Context): AgentStatus {
       headSequence: number(HEAD_SEQUENCE),
       sealedSequence: number(SEALED_SEQUENCE),
       stateRoot: tables.state(STATE_ROOT) ?? toHex(ZERO_32),
-      contradiction: tables.state(RECEIPT_CONTRADICTION) || tables.state(CONTRADICTION) || null,
+      contradiction:
+        CONTRADICTIONS.map((key) => tables.state(key)).find((found) => found !== undefined && found !== "") ?? null,
       lastSyncAt: lastSyncAt === 0 ? null : new Date(lastSyncAt),
     };
   });

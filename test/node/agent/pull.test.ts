@@ -240,6 +240,27 @@ describe("pull", () => {
     expect(agent.prune(-1_000)).toBe(3);
   });
 
+  test("a receipt that comes when the log was pulled is held against it, and both are kept", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    const other = await newAgent();
+    const { eventId } = await agent.record(orderEvent());
+    model.interfere = ({ method }) => (method === "POST" ? "answer lost" : undefined);
+    await agent.push();
+    model.interfere = () => undefined;
+    const promised = model.log.splice(0, 1);
+    await pushSome(other, 1);
+    await agent.pull();
+    const shown = model.log.splice(0, 1, ...promised);
+    const { outcomes, stopped } = await agent.push();
+    const why = `The receipt of event ${eventId} says 1, where the log that was pulled has event ${shown[0]?.event_id}`;
+    expect(stopped).toMatchObject({ code: "LOG_CONTRADICTION", message: why });
+    expect(outcomes).toMatchObject([{ kind: "replayed", eventId, sequenceNumber: 1 }]);
+    await agent.pull();
+    expect(agent.prune(-1_000)).toBe(0);
+    expect(agent.status()).toMatchObject({ contradiction: why, outbox: { accepted: 1 } });
+  });
+
   test("a batch that ends before it begins is no answer of a sequencer, and is not asked for again and again", async () => {
     const { model, agent: newAgent } = await testStream();
     const { agent: reader } = await newAgent();
