@@ -1,9 +1,10 @@
 import { type Envelope, envelopeSchema } from "../../src/ves/index.ts";
+import { CONCURRENT, FOLLOWS } from "./conflict-marks.ts";
 import { type Context, transaction } from "./context.ts";
 import { draftAgain } from "./draft-again.ts";
 import { AgentError } from "./errors.ts";
 import type { Recorder } from "./record.ts";
-import type { EntityRef, NewOutboxRow, OutboxChange, OutboxRow, StreamTables } from "./store/store.ts";
+import type { EntityRef, OutboxRow, StreamTables } from "./store/store.ts";
 import { expectedVersion } from "./versions.ts";
 
 /**
@@ -30,10 +31,6 @@ export type Resolution = "rebase" | "drop" | "manual";
 
 /** What becomes of conflicts when the agent synchronises: one answer for all, or one for each. */
 export type ConflictStrategy = Resolution | ((conflict: Conflict) => Resolution | Promise<Resolution>);
-
-/** Reasons that the agent itself gives to rows in conflict. */
-const CONCURRENT = "concurrent";
-const FOLLOWS = "follows_conflict";
 
 /** In the order in which they were first said. */
 export function conflicts(context: Context): Conflict[] {
@@ -126,43 +123,4 @@ export async function resolveConflicts(
     }
   }
   return { rebased, unresolved };
-}
-
-/**
- * Finds out whether an event that was just recorded follows on one in conflict: it must not be in the log before that one, and
- * would be if it was sent.
- */
-export function markFollowing(tables: StreamTables, { eventId, agentId, entityType, entityId }: NewOutboxRow): void {
-  // Most of the time nothing is in conflict, and no entity need be looked up.
-  if (tables.outbox({ agentId, state: "conflict", limit: 1 }).length === 0) return;
-  const [conflict] = tables.outbox({ entity: { entityType, entityId }, agentId, state: "conflict", limit: 1 });
-  const [row] = tables.outbox({ eventId });
-  if (conflict !== undefined && row !== undefined) tables.update(row.id, following(conflict));
-}
-
-/** What becomes of a row that follows on one in conflict. */
-export function following({ eventId }: Pick<OutboxRow, "eventId">): OutboxChange {
-  return { state: "conflict", reason: FOLLOWS, message: `Follows event ${eventId}, which is in conflict` };
-}
-
-/**
- * Finds own events of these entities that were never sent and whose expectation cannot come true any more, after others' events
- * were pulled. One that was sent is left to the sequencer, which may have it already.
- */
-export function markConcurrent(tables: StreamTables, agentId: string, entities: Iterable<EntityRef>): void {
-  // Most of the time nothing waits, and no entity need be looked up.
-  if (tables.outbox({ agentId, state: "pending", limit: 1 }).length === 0) return;
-  for (const entity of entities) {
-    const current = tables.entityVersion(entity);
-    const pending = tables.outbox({ entity, agentId, state: "pending" });
-    const isLost = pending.findIndex(
-      ({ baseVersion, pushedAt }) => pushedAt === null && baseVersion !== null && baseVersion < current,
-    );
-    if (isLost === -1) continue;
-    for (const [index, row] of pending.slice(isLost).entries()) {
-      if (row.baseVersion === null || row.pushedAt !== null) continue;
-      const message = `Expects version ${row.baseVersion} of an entity that has version ${current}`;
-      tables.update(row.id, { state: "conflict", reason: index === 0 ? CONCURRENT : FOLLOWS, message });
-    }
-  }
 }

@@ -1,7 +1,7 @@
 import { leafHasher } from "../../src/ves/index.ts";
 import { eventsAnswer } from "./answers.ts";
 import { checkEvent, type Refreshed } from "./check-event.ts";
-import { markConcurrent } from "./conflicts.ts";
+import { markConcurrent } from "./conflict-marks.ts";
 import { type Context, streamQuery, transaction } from "./context.ts";
 import { verifySealed } from "./sealed.ts";
 import { AgentError } from "./errors.ts";

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { ingestAnswer } from "./answers.ts";
 import { checkReceipt } from "./check-receipt.ts";
 import { type Context, transaction } from "./context.ts";
-import { following } from "./conflicts.ts";
+import { following } from "./conflict-marks.ts";
 import { AgentError } from "./errors.ts";
 import { withPushLease } from "./lease.ts";
 import { adviceFor, type Outcome, type PushReport } from "./outcomes.ts";

@@ -1,4 +1,4 @@
-import { markFollowing } from "./conflicts.ts";
+import { markFollowing } from "./conflict-marks.ts";
 import { type Context, transaction } from "./context.ts";
 import { type Draft, signDraft } from "./draft.ts";
 import { encryptDraft } from "./encrypt-draft.ts";

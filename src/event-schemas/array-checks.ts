@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "../ves/index.ts";
 import type { Run } from "./run.ts";
 import { canonicalText } from "./scalar-checks.ts";
-import type { Check, Compile } from "./validator.ts";
+import type { Check, Compile } from "./check.ts";
 
 /** Keywords that apply to arrays. */
 export function arrayChecks(schema: JsonObject, compile: Compile): Check[] {

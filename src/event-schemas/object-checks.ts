@@ -3,7 +3,7 @@ import { Pattern } from "./pattern.ts";
 import type { Run } from "./run.ts";
 import { isObject } from "./schema.ts";
 import { shown } from "./shown.ts";
-import type { Check, Compile } from "./validator.ts";
+import type { Check, Compile } from "./check.ts";
 
 /** Keywords that apply to objects. */
 export function objectChecks(schema: JsonObject, compile: Compile): Check[] {

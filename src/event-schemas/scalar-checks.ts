@@ -4,7 +4,7 @@ import { isMultipleOf } from "./multiple-of.ts";
 import { Pattern } from "./pattern.ts";
 import type { Run } from "./run.ts";
 import { shown } from "./shown.ts";
-import type { Check } from "./validator.ts";
+import type { Check } from "./check.ts";
 
 /** Keywords that apply to values of every type. */
 export function valueChecks(schema: JsonObject): Check[] {

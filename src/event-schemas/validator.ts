@@ -1,15 +1,10 @@
 import type { JsonObject, JsonValue } from "../ves/index.ts";
 import { arrayChecks } from "./array-checks.ts";
+import type { Check, Compile } from "./check.ts";
 import { objectChecks } from "./object-checks.ts";
 import { type PayloadProblem, Run, TooMuchWork } from "./run.ts";
 import { numberChecks, stringChecks, valueChecks } from "./scalar-checks.ts";
 import { isObject, referenced, type Schema } from "./schema.ts";
-
-/** Whether a value obeys one keyword or one schema. Problems are noted in the run. */
-export type Check = (value: JsonValue, run: Run) => boolean;
-
-/** Makes the check of a schema within the one that is compiled. */
-export type Compile = (schema: JsonValue | undefined) => Check;
 
 /** What is wrong with a payload: nothing when it is valid. `characters` is its length as canonical JSON. */
 export type Validator = (payload: JsonValue, characters: number) => readonly PayloadProblem[];

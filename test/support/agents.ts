@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import { type Agent, type AgentOptions, createAgent } from "../../agent/src/agent.ts";
 import type { EncryptionSettings } from "../../agent/src/encryption-settings.ts";
 import type { AgentIdentity } from "../../agent/src/signer.ts";
@@ -50,4 +51,11 @@ let orders = 0;
 /** An event of a new order. */
 export function orderEvent(total = 1) {
   return { entityType: "order", entityId: `o${++orders}`, eventType: "order.created", payload: { total } };
+}
+
+/** Records and pushes new orders. @returns their ids */
+export async function pushSome({ agent }: TestAgent, count: number): Promise<string[]> {
+  const recorded = await Promise.all(Array.from({ length: count }, () => agent.record(orderEvent())));
+  expect((await agent.push()).stopped).toBeNull();
+  return recorded.map(({ eventId }) => eventId);
 }

@@ -1,4 +1,4 @@
-import type { ToolErrorCode } from "./tool-error.ts";
+import type { ToolErrorCode } from "./tool-error-codes.ts";
 
 const CORRECT = "Correct the arguments and call again.";
 const LATER = "Wait a few seconds and call again with the same arguments.";

@@ -1,10 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { bundleAgent } from "../../../scripts/lib/build-agent.ts";
 import type { Server } from "../../../scripts/lib/client.ts";
 import { collectText, tempDir } from "./processes.ts";
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+export const ANY_UUID = expect.stringMatching(UUID) as string;
+export const HEX_32 = expect.stringMatching(/^[0-9a-f]{64}$/) as string;
+export const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string;
+export const ORDER = ["order", "ORD-1", "order.created"];
 
 /** How a run of `stateset-sync` ended. */
 export interface Ended {
@@ -94,6 +100,34 @@ export async function newAgent({ url, apiKey }: Server, ids: readonly string[] =
   await place.json(["keys", "generate"]);
   await place.json(["keys", "register"]);
   return place;
+}
+
+/** What a run with `--json` says of an error. */
+export async function errorOf(
+  place: Place,
+  args: readonly string[],
+  code: number,
+  given = {},
+): Promise<[string, string]> {
+  const { error } = (await place.json(args, code, given)) as { error: { code: string; message: string } };
+  return [error.code, error.message];
+}
+
+export async function recordOne(place: Place, ...more: readonly string[]): Promise<string> {
+  const { events } = (await place.json(["record", ...ORDER, '{"total":"42.00"}', ...more])) as {
+    events: readonly { eventId: string }[];
+  };
+  return events[0]?.eventId ?? "";
+}
+
+/** The stream of an agent, as options of another's init. */
+export function streamOf({ directory }: Place): string[] {
+  const { tenantId, storeId } = JSON.parse(readFileSync(join(directory, "config.json"), "utf8"));
+  return ["--tenant", tenantId, "--store", storeId];
+}
+
+export function modeOf(...path: readonly string[]): string {
+  return (statSync(join(...path)).mode & 0o777).toString(8);
 }
 
 /** Something that must never be shown. */

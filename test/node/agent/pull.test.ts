@@ -1,6 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
 import { openSqliteStore } from "../../../agent/src/store/sqlite.ts";
-import type { Transport } from "../../../agent/src/transport.ts";
 import {
   envelopeSchema,
   eventSigningHash,
@@ -9,13 +8,9 @@ import {
   signingKeyFromSeed,
   to0xHex,
 } from "../../../src/ves/index.ts";
-import { orderEvent, type TestAgent, testStream } from "../../support/agents.ts";
+import { orderEvent, pushSome, type TestAgent, testStream } from "../../support/agents.ts";
 
-async function pushSome({ agent }: TestAgent, count: number): Promise<string[]> {
-  const recorded = await Promise.all(Array.from({ length: count }, () => agent.record(orderEvent())));
-  expect((await agent.push()).stopped).toBeNull();
-  return recorded.map(({ eventId }) => eventId);
-}
+type Model = Awaited<ReturnType<typeof testStream>>["model"];
 
 describe("pull", () => {
   test("brings verified events, once, and goes on where it stopped", async () => {
@@ -336,85 +331,5 @@ describe("pull", () => {
     const { envelope } = await agent.waitFor(eventId, { timeoutMs: 10 });
     const [stored] = model.log.map((event) => eventSigningHash(envelopeSchema.parse(event)));
     expect(eventSigningHash(envelopeSchema.parse(envelope))).toEqual(stored);
-  });
-});
-
-type Model = Awaited<ReturnType<typeof testStream>>["model"];
-
-describe("a sequencer that holds no question", () => {
-  /** As it does when very many readers wait already. */
-  async function busyStream() {
-    const { model, agent: newAgent } = await testStream();
-    const send: Transport["send"] = (request) =>
-      model.transport.send({ ...request, path: request.path.replace(/wait=\d+/, "wait=0") });
-    const { agent: writer } = await newAgent();
-    await writer.record(orderEvent());
-    await writer.push();
-    const { agent } = await newAgent({ transport: { send }, retry: { attempts: 1 } });
-    await agent.pull();
-    model.requests.length = 0;
-    return { model, agent, writer };
-  }
-
-  test("is not asked without a pause by who waits for an event", async () => {
-    const { model, agent, writer } = await busyStream();
-    await expect(agent.waitFor(crypto.randomUUID(), { timeoutMs: 450 })).rejects.toMatchObject({ code: "TIMEOUT" });
-    expect(model.requests.length).toBeGreaterThan(2);
-    expect(model.requests.length).toBeLessThan(30);
-    const waiting = agent.waitFor(() => true, { timeoutMs: 5_000 });
-    const { eventId } = await writer.record(orderEvent());
-    await writer.push();
-    expect(await waiting).toMatchObject({ eventId });
-  });
-
-  test.each([
-    ["answers with nothing", undefined],
-    ["refuses every question that could wait", { status: 503, code: "SERVICE_UNAVAILABLE" }],
-  ])("is not asked without a pause by who watches when it %s", async (_what, interference) => {
-    const { model, agent } = await busyStream();
-    model.interfere = ({ path }) => (path.includes("wait=") ? interference : undefined);
-    const watching = async (): Promise<void> => {
-      const events = agent.watch({ from: 2, signal: AbortSignal.timeout(450) });
-      for await (const { kind } of events) expect.unreachable(kind);
-    };
-    await expect(watching()).rejects.toMatchObject({ code: "ABORTED" });
-    expect(model.requests.length).toBeGreaterThan(2);
-    expect(model.requests.length).toBeLessThan(30);
-  });
-});
-
-describe("waitFor", () => {
-  test("an event of another agent, by what it is", async () => {
-    const { agent: newAgent } = await testStream();
-    const writer = await newAgent();
-    const { agent: reader } = await newAgent();
-    await pushSome(writer, 2);
-    const waiting = reader.waitFor(({ payload }) => (payload as { total: number }).total === 7, { timeoutMs: 5_000 });
-    await writer.agent.record(orderEvent(7));
-    await writer.agent.push();
-    expect(await waiting).toMatchObject({ sequenceNumber: 3, payload: { total: 7 } });
-    // It is in the copy by now, and is found from its number on.
-    expect(await reader.waitFor(() => true, { from: 2 })).toMatchObject({ sequenceNumber: 2 });
-  });
-
-  test("ends in time, and when it is told to", async () => {
-    const { agent: newAgent } = await testStream();
-    const { agent } = await newAgent();
-    await expect(agent.waitFor(crypto.randomUUID(), { timeoutMs: 30 })).rejects.toMatchObject({ code: "TIMEOUT" });
-    const { agent: other } = await newAgent();
-    const waiting = other.waitFor(crypto.randomUUID(), { signal: AbortSignal.timeout(30) });
-    await expect(waiting).rejects.toMatchObject({ code: "ABORTED" });
-    await other.close();
-    await expect(other.push()).rejects.toMatchObject({ code: "CLOSED" });
-  });
-
-  test("outlasts a sequencer that cannot be reached", async () => {
-    const { model, agent: newAgent } = await testStream();
-    const { agent } = await newAgent();
-    const { eventId } = await agent.record(orderEvent());
-    await agent.push();
-    let cut = 5;
-    model.interfere = () => (cut-- > 0 ? "cut" : undefined);
-    expect(await agent.waitFor(eventId, { timeoutMs: 5_000 })).toMatchObject({ eventId });
   });
 });
