@@ -5,9 +5,12 @@
 const STREAM = "mirroring the stream failed";
 /** Of its tenant's registry, and of the question whether a new stream was lost. */
 const OTHERS = ["mirroring the registry failed", "Postgres could not be asked whether the stream was lost"];
-/** workerd's own remarks: of its stand-in for Hyperdrive, and of alarms that were set anew while they were firing. */
+/**
+ * workerd's own remarks: of its stand-in for Hyperdrive, and of alarms that were set anew while they were firing or that its
+ * scheduler still has after a kill, when the object has none or a later one.
+ */
 const WORKERD =
-  /^(failed to connect to local database; e = |stack: \S+workerd\S*( |$)|NOSENTRY SQLite alarm overdue, )/;
+  /^(failed to connect to local database; e = |stack: \S+workerd\S*( |$)|NOSENTRY SQLite alarm (overdue, |handler canceled ))/;
 
 /** A failed attempt to mirror, as a stream tells of it. */
 export interface FailedAttempt {
