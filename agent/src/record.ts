@@ -63,29 +63,65 @@ export function createRecorder(context: Context): Recorder {
 }
 
 async function storeTogether(context: Context, handedOver: readonly Item[]): Promise<void> {
-  // First of all: what cannot be encrypted must not count as a version of its entity.
-  const items = await encrypted(handedOver, context.vesVersion);
   try {
-    const versions = transaction(context, (tables) => baseVersions(tables, items));
-    const recordedAt = Date.now();
-    const rows = await Promise.all(
-      items.map(async ({ draft, replaces }, index): Promise<NewOutboxRow> => {
-        const signed = await signDraft(draft, versions[index], context.vesVersion, context.key);
-        return { ...signed, replaces, recordedAt };
-      }),
-    );
-    const errors = transaction(context, (tables) =>
-      rows.map((row, index) => storeRow(tables, row, items[index]?.draft.recipients ?? null)),
-    );
-    for (const [index, { resolve, reject }] of items.entries()) {
-      const { eventId, baseVersion, envelope } = rows[index] as NewOutboxRow;
-      const error = errors[index];
-      if (error === undefined) resolve({ eventId, baseVersion, envelope });
-      else reject(error);
-    }
+    let left: readonly Item[] = await encrypted(handedOver, context.vesVersion);
+    while (left.length > 0) left = await storeFirst(context, left);
   } catch (error) {
-    for (const { reject } of items) reject(error);
+    for (const { reject } of handedOver) reject(error);
   }
+}
+
+/**
+ * Signs the items and stores them in one transaction, up to the first that cannot be stored, or of which the versions that were
+ * signed are not the present ones any more, because another process recorded meanwhile.
+ *
+ * @returns those behind, which have to be signed again: they may have counted on what was not stored
+ */
+async function storeFirst(context: Context, handedOver: readonly Item[]): Promise<readonly Item[]> {
+  const { items, versions } = transaction(context, (tables) => {
+    const fresh = withoutTaken(tables, handedOver);
+    return { items: fresh, versions: baseVersions(tables, fresh) };
+  });
+  const recordedAt = Date.now();
+  const rows = await Promise.all(
+    items.map(async ({ draft, replaces }, index): Promise<NewOutboxRow> => {
+      const signed = await signDraft(draft, versions[index], context.vesVersion, context.key);
+      return { ...signed, replaces, recordedAt };
+    }),
+  );
+  const results = transaction(context, (tables) => {
+    const present = baseVersions(tables, items);
+    const stored: (AgentError | undefined)[] = [];
+    for (const [index, row] of rows.entries()) {
+      if (present[index] !== versions[index]) break;
+      const error = storeRow(tables, row, items[index]?.draft.recipients ?? null);
+      stored.push(error);
+      if (error !== undefined) break;
+    }
+    return stored;
+  });
+  for (const [index, error] of results.entries()) {
+    const { eventId, baseVersion, envelope } = rows[index] as NewOutboxRow;
+    if (error === undefined) items[index]?.resolve({ eventId, baseVersion, envelope });
+    else items[index]?.reject(error);
+  }
+  return items.slice(results.length);
+}
+
+/** The items whose ids no event has yet. The others are told. */
+function withoutTaken(tables: StreamTables, items: readonly Item[]): Item[] {
+  const ids = items.map(({ draft }) => draft.members.event_id);
+  const recorded = tables.outbox({ eventIds: ids }).map(({ eventId }) => eventId);
+  const taken = new Set([...recorded, ...tables.pulledAmong(ids)]);
+  return items.filter(({ draft: { members }, reject }) => {
+    const isTaken = taken.has(members.event_id);
+    if (isTaken) reject(eventExists(members.event_id));
+    return !isTaken;
+  });
+}
+
+function eventExists(eventId: string): AgentError {
+  return new AgentError("EVENT_EXISTS", `There is an event ${eventId} already`);
 }
 
 /** The items, with those payloads encrypted that are to be. One that cannot be is told, and left out. */
@@ -101,13 +137,16 @@ async function encrypted(items: readonly Item[], vesVersion: 1 | 2): Promise<Ite
 
 /** What each of the items expects of its entity, earlier items of the same entity counted. */
 function baseVersions(tables: StreamTables, items: readonly Item[]): (number | undefined)[] {
-  const next = new Map<string, number>();
+  const entities = new Map<string, { events: number; version?: number }>();
   return items.map(({ draft: { baseVersion, members } }) => {
     const entity = { entityType: members.entity_type, entityId: members.entity_id };
     const name = JSON.stringify(entity);
-    const known = next.get(name) ?? (baseVersion === "current" ? expectedVersion(tables, entity) : undefined);
-    if (known !== undefined) next.set(name, known + 1);
-    return baseVersion === "current" ? known : baseVersion;
+    const known = entities.get(name) ?? { events: 0 };
+    entities.set(name, known);
+    const earlier = known.events++;
+    if (baseVersion !== "current") return baseVersion;
+    known.version ??= expectedVersion(tables, entity);
+    return known.version + earlier;
   });
 }
 
@@ -117,9 +156,7 @@ function storeRow(
   row: NewOutboxRow,
   recipients: readonly Recipient[] | null,
 ): AgentError | undefined {
-  if (tables.outbox({ eventId: row.eventId }).length > 0) {
-    return new AgentError("EVENT_EXISTS", `An event ${row.eventId} was recorded before`);
-  }
+  if (tables.outbox({ eventId: row.eventId }).length > 0) return eventExists(row.eventId);
   const [replaced] = row.replaces === null ? [] : tables.outbox({ eventId: row.replaces });
   if (row.replaces !== null) {
     if (replaced?.state !== "conflict") {

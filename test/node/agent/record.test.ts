@@ -1,6 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createAgent } from "../../../agent/src/agent.ts";
 import { memoryStore } from "../../../agent/src/store/memory.ts";
+import { openSqliteStore } from "../../../agent/src/store/sqlite.ts";
 import { envelopeProblem, envelopeSchema, type JsonValue, signatureProblem, toHex } from "../../../src/ves/index.ts";
 import { orderEvent, testStream } from "../../support/agents.ts";
 
@@ -27,6 +31,55 @@ describe("record", () => {
     const recorded = await Promise.all(Array.from({ length: 600 }, () => agent.record(orderEvent())));
     await agent.push();
     expect(model.log.map(({ event_id: id }) => id)).toEqual(recorded.map(({ eventId }) => eventId));
+  });
+
+  const current = { ...order, baseVersion: "current" } as const;
+
+  test.each([
+    ["without a version", {}, [null, 1]],
+    ["with a version of its own", { baseVersion: 0 }, [0, 1]],
+    ["with the present version", { baseVersion: "current" }, [0, 1]],
+  ] as const)(
+    "counts an event %s that was handed over together with the one that expects a version",
+    async (_what, how, versions) => {
+      const { agent: newAgent } = await testStream();
+      const { agent } = await newAgent();
+      const recorded = await Promise.all([agent.record({ ...order, ...how }), agent.record(current)]);
+      expect(recorded.map(({ baseVersion }) => baseVersion)).toEqual(versions);
+      expect((await agent.push()).outcomes).toMatchObject([{ kind: "accepted" }, { kind: "accepted" }]);
+    },
+  );
+
+  test("counts no event that was refused", async () => {
+    const { agent: newAgent } = await testStream();
+    const { agent } = await newAgent();
+    const eventId = crypto.randomUUID();
+    const again = { ...current, eventId };
+    const results = await Promise.allSettled([again, again, current].map((event) => agent.record(event)));
+    const exists = { status: "rejected", reason: { code: "EVENT_EXISTS" } };
+    expect(results).toMatchObject([{ value: { baseVersion: 0 } }, exists, { value: { baseVersion: 1 } }]);
+    await agent.sync();
+    // Also when only the copy of the log still has it.
+    agent.prune(-1_000);
+    const later = await Promise.allSettled([again, current].map((event) => agent.record(event)));
+    expect(later).toMatchObject([exists, { value: { baseVersion: 2 } }]);
+  });
+
+  test("counts what another process records at the same time", async () => {
+    const { agent: newAgent } = await testStream();
+    const path = join(mkdtempSync(join(tmpdir(), "agent-record-")), "agent.db");
+    onTestFinished(() => rmSync(dirname(path), { recursive: true }));
+    const one = await newAgent({ store: openSqliteStore(path) });
+    const { identity, key } = one;
+    const other = await newAgent({ store: openSqliteStore(path), identity, key });
+    const agents = [one.agent, other.agent];
+    const twenty = Array.from({ length: 20 }, () => current);
+    const recorded = await Promise.all(agents.flatMap((agent) => twenty.map((event) => agent.record(event))));
+    expect(recorded.map(({ baseVersion }) => baseVersion ?? 0).toSorted((a, b) => a - b)).toEqual(
+      Array.from(Array(40).keys()),
+    );
+    expect((await one.agent.sync()).push.outcomes.every(({ kind }) => kind === "accepted")).toBe(true);
+    await Promise.all(agents.map((agent) => agent.close()));
   });
 
   const deep = (levels: number): JsonValue => (levels === 0 ? 1 : [deep(levels - 1)]);
