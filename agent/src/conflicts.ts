@@ -118,8 +118,10 @@ export async function resolveConflicts(
     try {
       if ((await resolveConflict(context, recorder, eventId, resolution)) !== null) rebased++;
     } catch (error) {
-      if (!(error instanceof AgentError && error.code === "CANNOT_ENCRYPT_ANEW")) throw error;
-      unresolved.push({ eventId, error });
+      if (!(error instanceof AgentError)) throw error;
+      if (error.code === "CANNOT_ENCRYPT_ANEW") unresolved.push({ eventId, error });
+      // Another process may have ended it meanwhile.
+      else if (error.code !== "NO_CONFLICT") throw error;
     }
   }
   return { rebased, unresolved };

@@ -113,9 +113,12 @@ function tablesOf(memory: StreamMemory, undo: (() => void)[]): StreamTables {
       };
     },
     prune: ({ ackedBefore, withRejected = false, withUnpulled = false }) => {
+      const unsettled = Array.from(memory.outbox.values()).filter(({ state }) => UNSETTLED.has(state));
+      const awaited = new Set(unsettled.map(({ replaces }) => replaces));
       const isDone = ({ state, eventId, remoteSequence }: OutboxRow): boolean => {
         if (state === "rejected") return withRejected;
-        if (state !== "accepted") return state === "rebased" || state === "dropped";
+        if (state === "rebased") return !awaited.has(eventId);
+        if (state !== "accepted") return state === "dropped";
         if (withUnpulled) return true;
         const logged = memory.pulled[(remoteSequence ?? 0) - 1];
         return logged?.eventId === eventId && logged.quarantine === null;
@@ -161,6 +164,9 @@ function tablesOf(memory: StreamMemory, undo: (() => void)[]): StreamTables {
     setState: (key, value) => set(memory.state, key, value),
   };
 }
+
+/** What stands in the place of another row in such a state still has that one's place among conflicts. */
+const UNSETTLED: ReadonlySet<OutboxState> = new Set(["pending", "conflict", "rebased"]);
 
 function first<Row>(rows: Iterable<Row>, wants: (row: Row) => boolean, limit = Infinity): Row[] {
   const found: Row[] = [];

@@ -107,16 +107,20 @@ function tablesOf(sql: SqlStore, { tenantId, storeId }: StreamRef): StreamTables
       );
       return { outbox, unanswered, quarantined: integer(bad?.["rows"]) };
     },
-    prune: ({ ackedBefore, withRejected = false, withUnpulled = false }) =>
-      exec(
+    prune: ({ ackedBefore, withRejected = false, withUnpulled = false }) => {
+      const done = ["'dropped'", ...(withRejected ? ["'rejected'"] : []), ...(withUnpulled ? ["'accepted'"] : [])];
+      return exec(
         `DELETE FROM outbox WHERE tenant_id = ? AND store_id = ? AND acked_at < ?
-          AND (state IN ('rebased', 'dropped'${withRejected ? ", 'rejected'" : ""}${withUnpulled ? ", 'accepted'" : ""})
+          AND (state IN (${done.join(", ")})
+            OR (state = 'rebased' AND event_id NOT IN (
+              SELECT replaces FROM outbox WHERE replaces IS NOT NULL AND state IN ('pending', 'conflict', 'rebased')))
             OR (state = 'accepted' AND EXISTS (
               SELECT 1 FROM pulled_events AS log WHERE log.tenant_id = outbox.tenant_id AND log.store_id = outbox.store_id
                 AND log.sequence_number = outbox.remote_sequence AND log.event_id = outbox.event_id
                 AND log.quarantine IS NULL))) RETURNING id`,
         ackedBefore,
-      ).length,
+      ).length;
+    },
     addPulled: (row) => {
       exec(
         `INSERT INTO pulled_events (tenant_id, store_id, sequence_number, event_id, entity_type, entity_id, event_type,

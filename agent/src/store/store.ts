@@ -60,7 +60,10 @@ export type OutboxChange = Partial<
   Pick<OutboxRow, "state" | "reason" | "message" | "pushedAt" | "ackedAt" | "remoteSequence" | "receipt">
 >;
 
-/** Which of the settled rows are removed. Those that were rebased or dropped always are. */
+/**
+ * Which of the settled rows are removed. Those that were dropped always are, and those that were rebased once what stands in their
+ * place is settled.
+ */
 export interface Pruning {
   /** Only rows that were settled before this instant, in milliseconds since 1970. */
   readonly ackedBefore: number;

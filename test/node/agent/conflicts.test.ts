@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Agent } from "../../../agent/src/agent.ts";
 import { sendableTogether } from "../../../agent/src/push.ts";
 import { memoryStore } from "../../../agent/src/store/memory.ts";
 import type { OutboxRow } from "../../../agent/src/store/store.ts";
@@ -124,6 +125,38 @@ describe("conflicts", () => {
     await after.sync();
     expect(model.log[1]).toMatchObject({ agent_key_id: 2, command_id: eventId });
     expect(await other.pull()).toMatchObject({ pulled: 2, quarantined: 0 });
+  });
+
+  test("keep their order when what they were said as before is pruned", async () => {
+    const { agent, interrupt, payloads } = await twoAgents();
+    const first = await agent.record({ ...based, payload: { by: 1 } });
+    await agent.record({ ...based, payload: { by: 2 } });
+    await interrupt();
+    await agent.sync();
+    await agent.resolve(first.eventId, "rebase");
+    await interrupt();
+    await agent.sync();
+    expect(agent.prune(-1_000)).toBe(0);
+    for (const { eventId } of agent.conflicts()) await agent.resolve(eventId, "rebase");
+    await agent.sync();
+    expect(payloads()).toEqual(["other", "other", 1, 2]);
+    while (agent.prune(-1_000) > 0);
+    expect(agent.status().outbox).toMatchObject({ accepted: 0, rebased: 0 });
+  });
+
+  test("one that another process has ended meanwhile is left alone", async () => {
+    const agents: Agent[] = [];
+    const { agent, interrupt, payloads } = await twoAgents({
+      onConflict: async ({ eventId }: { eventId: string }) => {
+        await agents[0]?.resolve(eventId, "drop");
+        return "rebase";
+      },
+    });
+    agents.push(agent);
+    await agent.record(based);
+    await interrupt();
+    expect(await agent.sync()).toMatchObject({ rebased: 0, unresolved: [] });
+    expect(payloads()).toEqual(["other"]);
   });
 
   test("each may be decided by itself", async () => {

@@ -7,7 +7,7 @@ import { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, test } from "vitest";
 import { memoryStore } from "../../../agent/src/store/memory.ts";
 import { openSqliteStore, type SqliteDatabase, sqliteStore } from "../../../agent/src/store/sqlite.ts";
-import type { AgentStore, NewOutboxRow, PulledRow, StreamRef } from "../../../agent/src/store/store.ts";
+import type { AgentStore, NewOutboxRow, OutboxState, PulledRow, StreamRef } from "../../../agent/src/store/store.ts";
 import { expectedVersion } from "../../../agent/src/versions.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "agent-stores-"));
@@ -127,6 +127,23 @@ describe.each(stores)("the store %s", (_name, open) => {
       expect(ids()).toEqual(["another", "bad", "later", "pending"]);
       expect(tables.prune({ ackedBefore: 11, withUnpulled: true })).toBe(3);
       expect(ids()).toEqual(["pending"]);
+    });
+  });
+
+  test("keeps what was rebased until what stands in its place is settled", () => {
+    open().transaction(stream, (tables) => {
+      const settle = (eventId: string, state: OutboxState): void =>
+        tables.update(tables.outbox({ eventId })[0]?.id ?? 0, { state, ackedAt: 10 });
+      tables.append(row("first"));
+      tables.append(row("second", { replaces: "first" }));
+      tables.append(row("third", { replaces: "second" }));
+      for (const eventId of ["first", "second"]) settle(eventId, "rebased");
+      for (const state of ["pending", "conflict"] as const) {
+        settle("third", state);
+        expect(tables.prune({ ackedBefore: 11 })).toBe(0);
+      }
+      settle("third", "dropped");
+      expect([1, 2, 3].map(() => tables.prune({ ackedBefore: 11 }))).toEqual([2, 1, 0]);
     });
   });
 
