@@ -12,6 +12,7 @@ import {
 } from "../../src/ves/index.ts";
 import { loggedEvent, receiptForm } from "./answers.ts";
 import { throwIfAborted } from "./errors.ts";
+import { placeProblem } from "./place-problem.ts";
 import { receiptProblem } from "./receipt-problem.ts";
 import { batchProblem, type Sealed } from "./sealed.ts";
 import { PULLED_SEQUENCE, SEALED_SEQUENCE, STATE_ROOT } from "./state-keys.ts";
@@ -173,7 +174,10 @@ async function auditReceipts(
     await turn(signal);
     const { rows, misplaced } = read((tables) => {
       const accepted = tables.outbox({ state: "accepted", afterId, limit: CHUNK });
-      return { rows: accepted, misplaced: accepted.map((row) => placeProblem(tables, row)) };
+      const places = accepted.map(({ eventId, remoteSequence }) =>
+        remoteSequence === null ? undefined : placeProblem(tables, eventId, remoteSequence),
+      );
+      return { rows: accepted, misplaced: places };
     });
     const found = await Promise.all(rows.map((row) => ownReceiptProblem(stream, row, sequencerKeys)));
     problems.push(...[...found, ...misplaced].filter((problem) => problem !== undefined));
@@ -184,14 +188,6 @@ async function auditReceipts(
     afterId = last.id;
   }
   return count;
-}
-
-/** Whether the copy of the log, as far as it goes, has the event where its receipt says. */
-function placeProblem(tables: StreamTables, { eventId, remoteSequence }: OutboxRow): string | undefined {
-  if (remoteSequence === null) return undefined;
-  const [there] = tables.pulled({ from: remoteSequence, limit: 1 });
-  if (there?.sequenceNumber !== remoteSequence || there.eventId === eventId) return undefined;
-  return `The receipt of event ${eventId} is for ${remoteSequence}, where the copy of the log has ${there.eventId}`;
 }
 
 async function ownReceiptProblem(

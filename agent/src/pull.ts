@@ -5,7 +5,7 @@ import { markConcurrent } from "./conflict-marks.ts";
 import { type Context, streamQuery, transaction } from "./context.ts";
 import { verifySealed } from "./sealed.ts";
 import { AgentError } from "./errors.ts";
-import { HEAD_SEQUENCE, LAST_SYNC_AT, PULLED_SEQUENCE, RECEIPT_CONTRADICTION } from "./state-keys.ts";
+import { HEAD_SEQUENCE, LAST_SYNC_AT, PULLED_SEQUENCE, PUSHED_SEQUENCE, RECEIPT_CONTRADICTION } from "./state-keys.ts";
 import type { EntityRef, OutboxRow, PulledRow, StreamTables } from "./store/store.ts";
 
 /** What a pull has brought. */
@@ -55,7 +55,7 @@ export async function pull(context: Context, signal: AbortSignal | undefined): P
       ? begin(context, page.from + page.envelopes.length, signal)
       : undefined;
     const rows = await stage.rows;
-    const stored = keepPage(context, rows, page.head);
+    const stored = keepPage(context, rows, page);
     pulled += stored.length;
     quarantined += stored.filter(({ quarantine }) => quarantine !== null).length;
     stage = next;
@@ -77,10 +77,17 @@ function begin(context: Context, from: number, signal: AbortSignal | undefined):
 }
 
 async function fetchPage(context: Context, from: number, signal: AbortSignal | undefined) {
+  const promised = transaction(context, (tables) => Number(tables.state(PUSHED_SEQUENCE) ?? 0));
   const path = `/api/v1/ves/events?${streamQuery(context)}&from=${from}&limit=${PAGE_SIZE}`;
   const { events, head_sequence: head, has_more: hasMore } = await context.api.get(path, eventsAnswer, { signal });
   // A page that says there is more and brings nothing would be asked for without end.
-  return { from, envelopes: events.map(({ envelope }) => envelope), head, hasMore: hasMore && events.length > 0 };
+  return {
+    from,
+    promised,
+    envelopes: events.map(({ envelope }) => envelope),
+    head,
+    hasMore: hasMore && events.length > 0,
+  };
 }
 
 function checkPage(context: Context, { from, envelopes }: Page, signal: AbortSignal | undefined): Promise<PulledRow[]> {
@@ -98,10 +105,15 @@ function checkPage(context: Context, { from, envelopes }: Page, signal: AbortSig
  *
  * @throws AgentError LOG_CONTRADICTION; it stays written down in the status
  */
-function keepPage(context: Context, rows: readonly PulledRow[], head: number): PulledRow[] {
+function keepPage(context: Context, rows: readonly PulledRow[], { head, promised }: Page): PulledRow[] {
   const { problem, stored } = transaction(context, (tables) => {
-    const found = promiseProblem(tables, context.identity.agentId, rows);
-    tables.setState(RECEIPT_CONTRADICTION, found ?? "");
+    const found =
+      head < promised
+        ? `The log ends at ${head}, and a receipt says that an own event stands at ${promised}`
+        : promiseProblem(tables, context.identity.agentId, rows);
+    // A page without events clears nothing up, as long as promises are open.
+    const isClear = rows.length > 0 || promised <= Number(tables.state(PULLED_SEQUENCE) ?? 0);
+    if (found !== undefined || isClear) tables.setState(RECEIPT_CONTRADICTION, found ?? "");
     const isSound = found === undefined;
     return { problem: found, stored: isSound ? storePage(tables, context.identity.agentId, rows, head) : [] };
   });

@@ -6,6 +6,7 @@ import { following } from "./conflict-marks.ts";
 import { AgentError } from "./errors.ts";
 import { withPushLease } from "./lease.ts";
 import { adviceFor, type Outcome, type PushReport } from "./outcomes.ts";
+import { placeProblem, verifiedPlace } from "./place-problem.ts";
 import { LATE_RECEIPT_CONTRADICTION, PULLED_SEQUENCE, PUSHED_SEQUENCE } from "./state-keys.ts";
 import type { OutboxRow, StreamTables } from "./store/store.ts";
 
@@ -17,7 +18,7 @@ type Verdict = Exclude<Outcome, { readonly kind: "unknown" }>;
 /**
  * Sends what is in the outbox, oldest first and one request after another: nothing is sent while anything before it is without
  * an answer, so the log holds the agent's events in the order of recording, whatever is lost or comes twice on the way. A receipt
- * of a number that was pulled already, with another event, ends the push: LOG_CONTRADICTION stays written down in the status.
+ * that is not what the log says that was pulled before it came ends the push: LOG_CONTRADICTION stays written down in the status.
  *
  * @throws what the store throws
  */
@@ -92,14 +93,9 @@ async function pushRows(
     const body = `{"agentId":"${context.identity.agentId}","events":[${rows.map(({ envelope }) => envelope).join(",")}]}`;
     const answer = await context.api.send("POST", "/api/v1/ves/events/ingest", body, ingestAnswer, { signal });
     const verdicts = await verdictsOf(context, rows, answer, signal);
-    const problem = transaction(context, (tables) => {
-      settle(tables, verdicts);
-      const found = lateProblem(tables, verdicts);
-      if (found !== undefined) tables.setState(LATE_RECEIPT_CONTRADICTION, found);
-      return found;
-    });
-    if (problem !== undefined) throw new Interrupted(new AgentError("LOG_CONTRADICTION", problem), verdicts);
-    return verdicts;
+    const { outcomes, problem } = transaction(context, (tables) => settle(tables, verdicts));
+    if (problem !== undefined) throw new Interrupted(new AgentError("LOG_CONTRADICTION", problem), outcomes);
+    return outcomes;
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     if (isAgainstBody(error)) return pushApart(context, rows, error, signal);
@@ -137,8 +133,9 @@ async function pushApart(
   if (only !== undefined && others.length === 0) {
     const reason = `request_refused: ${error.server?.code ?? error.code}`;
     const verdict = rejected(only.eventId, reason, error.server?.message ?? error.message);
-    transaction(context, (tables) => settle(tables, [verdict]));
-    return [verdict];
+    const { outcomes, problem } = transaction(context, (tables) => settle(tables, [verdict]));
+    if (problem !== undefined) throw new Interrupted(new AgentError("LOG_CONTRADICTION", problem), outcomes);
+    return outcomes;
   }
   const middle = Math.ceil(rows.length / 2);
   const outcomes: Outcome[] = [];
@@ -184,42 +181,59 @@ function rejected(eventId: string, reason: string, message: string): Verdict {
   return { kind: "rejected", eventId, reason, message, advice: adviceFor(reason) };
 }
 
-/** Writes down what became of the rows. What was accepted stays so, whoever else pushed it and heard otherwise. */
-function settle(tables: StreamTables, verdicts: readonly Verdict[]): void {
-  const ackedAt = Date.now();
+/**
+ * Writes down what became of the rows, and holds it against the copy of the log: where the log was pulled before the answer came,
+ * nobody looks at them together later. Numbers that were not pulled yet are held against the log when it is.
+ *
+ * @returns the outcomes, and how they contradict the log, in a sentence
+ */
+function settle(
+  tables: StreamTables,
+  verdicts: readonly Verdict[],
+): { readonly outcomes: readonly Outcome[]; readonly problem: string | undefined } {
+  const pulled = Number(tables.state(PULLED_SEQUENCE) ?? 0);
+  const inLog = new Set(tables.pulledAmong(verdicts.map(({ eventId }) => eventId)));
+  const outcomes: Outcome[] = [];
   let pushed = Number(tables.state(PUSHED_SEQUENCE) ?? 0);
+  let problem: string | undefined;
   for (const verdict of verdicts) {
-    const [row] = tables.outbox({ eventId: verdict.eventId });
-    if (row === undefined || row.state === "accepted") continue;
-    if (verdict.kind !== "rejected") {
-      const { sequenceNumber: remoteSequence } = verdict;
-      const receipt = JSON.stringify(verdict.receipt);
-      tables.update(row.id, { state: "accepted", reason: null, message: null, ackedAt, remoteSequence, receipt });
-      pushed = Math.max(pushed, remoteSequence);
-    } else if (row.state === "pending") {
-      const { reason, message, advice } = verdict;
-      tables.update(row.id, { state: advice === "resolve" ? "conflict" : "rejected", reason, message, ackedAt });
-      if (advice === "resolve") holdBack(tables, row);
+    const { eventId } = verdict;
+    const place = inLog.has(eventId) ? verifiedPlace(tables, eventId) : undefined;
+    if (verdict.kind === "rejected" && place !== undefined) {
+      // It stays as it is, and is sent again for its receipt.
+      const message = `The sequencer rejects event ${eventId}, which the log that was pulled has at ${place}`;
+      outcomes.push({ kind: "unknown", eventId, message });
+      problem ??= message;
+      continue;
     }
+    settleOne(tables, verdict);
+    outcomes.push(verdict);
+    if (verdict.kind === "rejected") continue;
+    pushed = Math.max(pushed, verdict.sequenceNumber);
+    if (verdict.sequenceNumber > pulled && place === undefined) continue;
+    const found = placeProblem(tables, eventId, verdict.sequenceNumber);
+    if (found === undefined) continue;
+    tables.setState(LATE_RECEIPT_CONTRADICTION, found);
+    problem ??= found;
   }
   tables.setState(PUSHED_SEQUENCE, String(pushed));
+  return { outcomes, problem };
 }
 
-/**
- * Why receipts are not what the log says that was pulled before they came, in a sentence, or `undefined`. Receipts of numbers that
- * were not pulled yet are held against the log when it is.
- */
-function lateProblem(tables: StreamTables, verdicts: readonly Verdict[]): string | undefined {
-  const pulled = Number(tables.state(PULLED_SEQUENCE) ?? 0);
-  for (const verdict of verdicts) {
-    if (verdict.kind === "rejected" || verdict.sequenceNumber > pulled) continue;
-    const { eventId, sequenceNumber } = verdict;
-    const there = tables.pulled({ from: sequenceNumber, limit: 1 })[0]?.eventId;
-    if (there !== eventId) {
-      return `The receipt of event ${eventId} says ${sequenceNumber}, where the log that was pulled has event ${there}`;
-    }
+/** What was accepted stays so, whoever else pushed it and heard otherwise. */
+function settleOne(tables: StreamTables, verdict: Verdict): void {
+  const ackedAt = Date.now();
+  const [row] = tables.outbox({ eventId: verdict.eventId });
+  if (row === undefined || row.state === "accepted") return;
+  if (verdict.kind !== "rejected") {
+    const { sequenceNumber: remoteSequence } = verdict;
+    const receipt = JSON.stringify(verdict.receipt);
+    tables.update(row.id, { state: "accepted", reason: null, message: null, ackedAt, remoteSequence, receipt });
+  } else if (row.state === "pending") {
+    const { reason, message, advice } = verdict;
+    tables.update(row.id, { state: advice === "resolve" ? "conflict" : "rejected", reason, message, ackedAt });
+    if (advice === "resolve") holdBack(tables, row);
   }
-  return undefined;
 }
 
 /** Later events that expect a version of the same entity counted on the one that was refused: they are in conflict with it. */

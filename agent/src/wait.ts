@@ -12,7 +12,7 @@ export type WaitTarget = string | ((event: LogEvent) => boolean);
 export interface WaitOptions {
   /** 30 seconds when absent. */
   readonly timeoutMs?: number;
-  /** For a predicate: the number from which on events are looked at. Those that come from now on when absent. */
+  /** For a predicate: the number from which on events are looked at. What the agent has not pulled yet when absent. */
   readonly from?: number;
   readonly signal?: AbortSignal;
 }

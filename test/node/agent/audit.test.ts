@@ -89,7 +89,7 @@ describe("an audit of the store", () => {
   test("finds an event where a receipt says that another stands", async () => {
     const change = "UPDATE outbox SET event_id = 'other' WHERE id = 7";
     const back = "UPDATE outbox SET event_id = json_extract(envelope, '$.event_id') WHERE id = 7";
-    const message = /^The receipt of event other is for 7, where the copy of the log has [0-9a-f-]{36}$/;
+    const message = /^The receipt of event other says 7, where the log that was pulled has event [0-9a-f-]{36}$/;
     expect((await audit(change, back)).problems).toContainEqual(expect.stringMatching(message));
   });
 
