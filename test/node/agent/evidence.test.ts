@@ -3,8 +3,9 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { stateSetAnchorAbi } from "../../../contracts/abi.ts";
 import { verifyEventCall } from "../../../agent/src/anchor-call.ts";
 import { type Evidence, type EvidenceCheck, verifyEvidence } from "../../../agent/src/evidence.ts";
-import { to0xHex, uuidBytes } from "../../../src/ves/index.ts";
-import { orderEvent, type TestAgent, type TestStream, testStream } from "../../support/agents.ts";
+import { envelopeSchema, to0xHex, toWireEnvelope, uuidBytes } from "../../../src/ves/index.ts";
+import { orderEvent, pushSome, type TestAgent, type TestStream, testStream } from "../../support/agents.ts";
+import { uncoveredOf } from "../../support/encrypted-event.ts";
 
 let stream: TestStream;
 let writer: TestAgent;
@@ -85,6 +86,21 @@ describe("evidence", () => {
     const knownBatch = { merkleRoot: new Uint8Array(32), newStateRoot: new Uint8Array(32) };
     const verdict = await verifyEvidence(evidence, { sequencerKeys: sequencerKeys(), knownBatch });
     expect(verdict.problems.map(({ check }) => check)).toEqual(["log"]);
+  });
+
+  test("with a payload that no hash covers fails, though all else is signed and sealed", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    const author = await newAgent();
+    const [eventId = ""] = await pushSome(author, 1);
+    const envelope = envelopeSchema.parse(model.log[0]);
+    Object.assign(model.log[0] ?? {}, toWireEnvelope(await uncoveredOf(envelope, author.key)));
+    model.seal();
+    const why = "payload_encrypted: must be absent when payload_kind is 0";
+    await expect(reader.proof(eventId)).rejects.toMatchObject({
+      code: "LOG_CONTRADICTION",
+      message: `The proof of event ${eventId} does not verify: content: ${why}`,
+    });
   });
 
   test("the contract is asked through whatever calls it", async () => {
