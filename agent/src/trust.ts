@@ -12,6 +12,7 @@ import type { Api } from "./api.ts";
 import { EncryptionError } from "./encryption/errors.ts";
 import { type AgentRef, requireLive, requireSigned } from "./encryption/signed-answer.ts";
 import { AgentError } from "./errors.ts";
+import { readSequencerKey } from "./sequencer-key-text.ts";
 import type { AgentStore, StreamRef } from "./store/store.ts";
 
 /** An agent's keys as the sequencer signs them, to be handed on as they are. */
@@ -26,7 +27,7 @@ export interface NewSequencerKey {
 
 /** What the agent believes of the sequencer's keys. */
 export interface TrustSettings {
-  /** The sequencer's public keys as hex, by version. When given, no others are believed. */
+  /** The sequencer's public keys as hex, by version, at least one. When given, no others are believed. */
   readonly sequencerKeys?: Readonly<Record<number, string>>;
   /** Asked before a new key is believed beside those that are pinned. None is when absent. */
   readonly approveKey?: (key: NewSequencerKey) => boolean | Promise<boolean>;
@@ -61,9 +62,10 @@ const DIRECTORY_MAX_AGE_MS = 5 * 60_000;
  */
 const WINDOW_SLACK_MS = 5_000;
 
+/** @throws AgentError INVALID_OPTIONS; Error when the store cannot be read */
 export function createTrust(store: AgentStore, stream: StreamRef, api: Api, settings: TrustSettings): Trust {
   const given = settings.sequencerKeys;
-  let keys = keysOfHex(given ?? pinnedSequencerKeys(store, stream));
+  let keys = keysOfHex(given === undefined ? pinnedSequencerKeys(store, stream) : checkedKeys(given));
   const directories = new Map<string, { readonly directory: KeyDirectory; readonly readAt: number }>();
   const readings = new Map<string, Promise<KeyDirectory>>();
   let refreshing: Promise<Refused> | undefined;
@@ -149,6 +151,19 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
       return reading;
     },
   };
+}
+
+/**
+ * Keys that are to be the only ones believed. Without any, whatever the sequencer shows would be.
+ *
+ * @throws AgentError INVALID_OPTIONS
+ */
+function checkedKeys(given: Readonly<Record<number, string>>): Readonly<Record<number, string>> {
+  const keys = Object.entries(given).map(([version, key]) => readSequencerKey(`${version}=${key}`));
+  const read = keys.filter((key) => key !== undefined);
+  if (read.length > 0 && read.length === keys.length) return Object.fromEntries(read);
+  const message = "trust.sequencerKeys: expected at least one key, and of each its version and 64 hex digits";
+  throw new AgentError("INVALID_OPTIONS", message);
 }
 
 /** The sequencer's keys that were believed on first use and approved since, as hex by version. */
