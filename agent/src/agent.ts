@@ -155,8 +155,7 @@ export function agentOf(context: Context, options: Pick<AgentOptions, "onConflic
   const recorder = createRecorder(context);
   const pushing = createMutex();
   const pulling = createMutex();
-  const closing = new AbortController();
-  const { identity } = context;
+  const { identity, closing } = context;
 
   const open = <T>(work: () => T): T => {
     if (closing.signal.aborted) throw new AgentError("CLOSED", "The agent was closed");

@@ -64,6 +64,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     timeoutMs: integerOption("timeoutMs", options.timeoutMs ?? 30_000, 1, 600_000),
     retry: retryOption(options.retry ?? {}),
   });
+  const closing = new AbortController();
   return {
     identity: ids,
     key: await signingKeyOf(options.keys.signing),
@@ -72,7 +73,8 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     store,
     api,
     sockets: transport.sockets,
-    trust: createTrust(store, ids, api, options.trust ?? {}),
+    trust: createTrust(store, ids, api, options.trust ?? {}, closing.signal),
+    closing,
     batchEvents: integerOption("batchEvents", options.batchEvents ?? 500, 1, 1_000),
     batchCharacters: integerOption("batchCharacters", options.batchCharacters ?? 4 * 1024 ** 2, 1, 8 * 1024 ** 2),
     leaseMs: integerOption("leaseMs", options.leaseMs ?? 10_000, 100, 600_000),

@@ -14,6 +14,7 @@ import { type AgentRef, requireLive, requireSigned } from "./encryption/signed-a
 import { AgentError } from "./errors.ts";
 import { readSequencerKey } from "./sequencer-key-text.ts";
 import type { AgentStore, StreamRef } from "./store/store.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** An agent's keys as the sequencer signs them, to be handed on as they are. */
 export type KeyDirectory = z.output<typeof directoryForm>;
@@ -62,8 +63,17 @@ const DIRECTORY_MAX_AGE_MS = 5 * 60_000;
  */
 const WINDOW_SLACK_MS = 5_000;
 
-/** @throws AgentError INVALID_OPTIONS; Error when the store cannot be read */
-export function createTrust(store: AgentStore, stream: StreamRef, api: Api, settings: TrustSettings): Trust {
+/**
+ * @param closing ends what is read for several callers at once; the signal of each ends its own wait alone
+ * @throws AgentError INVALID_OPTIONS; Error when the store cannot be read
+ */
+export function createTrust(
+  store: AgentStore,
+  stream: StreamRef,
+  api: Api,
+  settings: TrustSettings,
+  closing: AbortSignal,
+): Trust {
   const given = settings.sequencerKeys;
   let keys = keysOfHex(given === undefined ? pinnedSequencerKeys(store, stream) : checkedKeys(given));
   const directories = new Map<string, { readonly directory: KeyDirectory; readonly readAt: number }>();
@@ -72,8 +82,8 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
 
   /** A request's receipts ask for the keys all at once; they are read once. */
   function refresh(signal: AbortSignal | undefined): Promise<Refused> {
-    refreshing ??= readKeys(signal).finally(() => (refreshing = undefined));
-    return refreshing;
+    refreshing ??= readKeys().finally(() => (refreshing = undefined));
+    return unlessAborted(refreshing, signal);
   }
 
   /**
@@ -82,8 +92,8 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
    *
    * @throws AgentError SEQUENCER_KEY_CHANGED, or as the API does
    */
-  async function readKeys(signal: AbortSignal | undefined): Promise<Refused> {
-    const answer = await api.get("/api/v1/sequencer/keys", sequencerKeysAnswer, { signal });
+  async function readKeys(): Promise<Refused> {
+    const answer = await api.get("/api/v1/sequencer/keys", sequencerKeysAnswer, { signal: closing });
     const published = new Map(answer.keys.map(({ key_version, public_key }) => [key_version, toHex(public_key)]));
     const pinned = byVersion(pinnedSequencerKeys(store, stream));
     const added = newSequencerKeys(pinned, published);
@@ -146,9 +156,9 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
         return kept.directory;
       }
       // A page of events asks for one directory as often as it has events of its agent; it is read once.
-      const reading = readings.get(agentId) ?? readDirectory(agentId, signal).finally(() => readings.delete(agentId));
+      const reading = readings.get(agentId) ?? readDirectory(agentId, closing).finally(() => readings.delete(agentId));
       readings.set(agentId, reading);
-      return reading;
+      return unlessAborted(reading, signal);
     },
   };
 }
