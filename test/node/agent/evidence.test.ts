@@ -3,7 +3,14 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { stateSetAnchorAbi } from "../../../contracts/abi.ts";
 import { verifyEventCall } from "../../../agent/src/anchor-call.ts";
 import { type Evidence, type EvidenceCheck, verifyEvidence } from "../../../agent/src/evidence.ts";
-import { envelopeSchema, to0xHex, toWireEnvelope, uuidBytes } from "../../../src/ves/index.ts";
+import {
+  envelopeSchema,
+  generateSeed,
+  signingKeyFromSeed,
+  to0xHex,
+  toWireEnvelope,
+  uuidBytes,
+} from "../../../src/ves/index.ts";
 import { orderEvent, pushSome, type TestAgent, type TestStream, testStream } from "../../support/agents.ts";
 import { uncoveredOf } from "../../support/encrypted-event.ts";
 
@@ -32,6 +39,22 @@ describe("evidence", () => {
     await expect(writer.agent.proof(eventId)).rejects.toMatchObject({ code: "NOT_FOUND" });
     await writer.agent.push();
     await expect(writer.agent.proof(eventId)).rejects.toMatchObject({ code: "NOT_YET_SEALED" });
+  });
+
+  test("is there under a key that was registered since the agent's directory was read", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    const author = await newAgent();
+    const [first = ""] = await pushSome(author, 1);
+    model.seal();
+    await reader.proof(first);
+    const key = await signingKeyFromSeed(generateSeed());
+    const identity = { ...author.identity, keyId: 2 };
+    model.register(identity, key);
+    const [second = ""] = await pushSome(await newAgent({ identity, key }), 1);
+    model.seal();
+    expect(await reader.proof(second)).toMatchObject({ event: { agent_key_id: 2 } });
+    expect(model.requests.filter((request) => request.endsWith("/signing-keys"))).toHaveLength(2);
   });
 
   test("verifies as JSON, anywhere, with the sequencer's key alone", async () => {
