@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import {
   type AgentKey,
   agentKeyProblem,
@@ -48,6 +48,11 @@ export interface Trust {
   directory(agentId: string, isFresh: boolean, signal?: AbortSignal): Promise<KeyDirectory>;
 }
 
+/** A directory as it is kept in the store, with the time when it was read. */
+const keptDirectory = z.object({ directory: directoryForm, readAt: z.int() });
+
+type KeptDirectory = z.output<typeof keptDirectory>;
+
 /** Why keys that are published are not believed. */
 type Refused = AgentError | undefined;
 
@@ -76,7 +81,7 @@ export function createTrust(
 ): Trust {
   const given = settings.sequencerKeys;
   let keys = keysOfHex(given === undefined ? pinnedSequencerKeys(store, stream) : checkedKeys(given));
-  const directories = new Map<string, { readonly directory: KeyDirectory; readonly readAt: number }>();
+  const directories = new Map<string, KeptDirectory>();
   const readings = new Map<string, Promise<KeyDirectory>>();
   let refreshing: Promise<Refused> | undefined;
 
@@ -132,10 +137,26 @@ export function createTrust(
     if (fault !== undefined) {
       throw new AgentError("INVALID_DIRECTORY", `The keys of agent ${agentId}: ${fault.message}`, { cause: fault });
     }
-    const read = { directory, readAt: Date.now() };
+    const read: KeptDirectory = { directory, readAt: Date.now() };
     directories.set(agentId, read);
     store.transaction(stream, (tables) => tables.setState(DIRECTORY_PREFIX + agentId, JSON.stringify(read)));
     return directory;
+  }
+
+  async function findDirectory(agentId: string): Promise<KeyDirectory> {
+    const kept = await storedDirectory(agentId);
+    if (kept === undefined) return readDirectory(agentId, closing);
+    directories.set(agentId, kept);
+    return kept.directory;
+  }
+
+  /** What the store holds is believed as far as an answer would be that came when it was read: others may write to the file. */
+  async function storedDirectory(agentId: string): Promise<KeptDirectory | undefined> {
+    const text = store.transaction(stream, (tables) => tables.state(DIRECTORY_PREFIX + agentId));
+    const kept = keptDirectory.safeParse(JSON.parse(text ?? "null")).data;
+    if (kept === undefined || !isRecent(kept)) return undefined;
+    const agent = { tenantId: stream.tenantId, agentId };
+    return (await directoryFault(kept.directory, agent, keys, kept.readAt)) === undefined ? kept : undefined;
   }
 
   return {
@@ -150,13 +171,10 @@ export function createTrust(
     },
     directory: async (agentId, isFresh, signal) => {
       if (isFresh) return readDirectory(agentId, signal);
-      const kept = directories.get(agentId) ?? storedDirectory(store, stream, agentId);
-      if (kept !== undefined && Date.now() - kept.readAt <= DIRECTORY_MAX_AGE_MS) {
-        directories.set(agentId, kept);
-        return kept.directory;
-      }
+      const known = directories.get(agentId);
+      if (known !== undefined && isRecent(known)) return known.directory;
       // A page of events asks for one directory as often as it has events of its agent; it is read once.
-      const reading = readings.get(agentId) ?? readDirectory(agentId, closing).finally(() => readings.delete(agentId));
+      const reading = readings.get(agentId) ?? findDirectory(agentId).finally(() => readings.delete(agentId));
       readings.set(agentId, reading);
       return unlessAborted(reading, signal);
     },
@@ -240,11 +258,10 @@ export function newSequencerKeys(
   );
 }
 
-function storedDirectory(store: AgentStore, stream: StreamRef, agentId: string) {
-  const text = store.transaction(stream, (tables) => tables.state(DIRECTORY_PREFIX + agentId));
-  return text === undefined
-    ? undefined
-    : (JSON.parse(text) as { readonly directory: KeyDirectory; readonly readAt: number });
+/** A directory that was read at a time to come was not read at that time. */
+function isRecent({ readAt }: KeptDirectory): boolean {
+  const ageMs = Date.now() - readAt;
+  return ageMs >= 0 && ageMs <= DIRECTORY_MAX_AGE_MS;
 }
 
 /**
