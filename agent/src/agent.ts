@@ -155,8 +155,7 @@ export function agentOf(context: Context, options: Pick<AgentOptions, "onConflic
   const recorder = createRecorder(context);
   const pushing = createMutex();
   const pulling = createMutex();
-  const closing = new AbortController();
-  const { identity } = context;
+  const { identity, closing } = context;
 
   const open = <T>(work: () => T): T => {
     if (closing.signal.aborted) throw new AgentError("CLOSED", "The agent was closed");
@@ -164,8 +163,20 @@ export function agentOf(context: Context, options: Pick<AgentOptions, "onConflic
   };
   const either = (signal: AbortSignal | undefined): AbortSignal =>
     signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-  const pushAll = (signal?: AbortSignal): Promise<PushReport> => pushing(() => push(context, either(signal)));
-  const pullAll = (signal?: AbortSignal): Promise<PullReport> => pulling(() => pull(context, either(signal)));
+  const pushAll = async (signal?: AbortSignal): Promise<PushReport> => {
+    const ending = either(signal);
+    try {
+      return await pushing(() => push(context, ending), ending);
+    } catch (error) {
+      if (!(error instanceof AgentError && error.code === "ABORTED")) throw error;
+      // Another push has taken longer than the caller would wait.
+      return { outcomes: [], stopped: error };
+    }
+  };
+  const pullAll = (signal?: AbortSignal): Promise<PullReport> => {
+    const ending = either(signal);
+    return pulling(() => pull(context, ending), ending);
+  };
 
   const sync = async (signal?: AbortSignal): Promise<SyncReport> => {
     let pushed = await pushAll(signal);

@@ -1,6 +1,6 @@
 import {
-  contentProblem,
   envelopeFromMembers,
+  envelopeProblem,
   equalBytes,
   eventSigningHash,
   leafHasher,
@@ -109,7 +109,7 @@ function eventProblem(row: PulledRow, leafOf: (event: LeafParts) => Uint8Array):
       event.event_id === row.eventId && event.entity_type === row.entityType && event.entity_id === row.entityId;
     if (!isNamed || !equalBytes(leafOf(signed), row.leafHash)) return "is not the one that was checked";
     // One in quarantine is known not to be sound.
-    return row.quarantine === null ? contentProblem(event)?.message : undefined;
+    return row.quarantine === null ? envelopeProblem(event)?.message : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof VesError) return "is malformed";
     throw error;

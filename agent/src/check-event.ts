@@ -1,7 +1,7 @@
 import {
-  contentProblem,
   type Envelope,
   envelopeFromMembers,
+  envelopeProblem,
   eventSigningHash,
   type LeafParts,
   signatureProblem,
@@ -17,7 +17,7 @@ import { keyAt, type KeyDirectory } from "./trust.ts";
 export type Refreshed = Map<string, Promise<KeyDirectory>>;
 
 /**
- * Checks one event of the log as if nobody had before: its stream, its content, its key and its signature. What does not
+ * Checks one event of the log as if nobody had before: its stream, its form and content, its key and its signature. What does not
  * hold is written beside it, and the event is kept, because the log's trees are built over it all the same.
  *
  * @param raw the envelope, as the sequencer gave it
@@ -47,7 +47,7 @@ export async function checkEvent(
   const key = { agentId: envelope.source_agent_id, keyId: envelope.agent_key_id, sequencedAt };
   const quarantine =
     streamProblem(context, envelope) ??
-    contentProblem(envelope)?.message ??
+    envelopeProblem(envelope)?.message ??
     (await keyProblem(context, envelope, key, signingHash, refreshed, signal)) ??
     null;
   return {

@@ -17,6 +17,8 @@ export interface Context {
   /** Undefined where there are no WebSockets. */
   readonly sockets: Sockets | undefined;
   readonly trust: Trust;
+  /** Aborted when the agent is closed. */
+  readonly closing: AbortController;
   /** Most events of a request. */
   readonly batchEvents: number;
   /** Most characters of a request's events. */

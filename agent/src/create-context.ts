@@ -3,6 +3,7 @@ import { createApi } from "./api.ts";
 import type { Context } from "./context.ts";
 import { agentEncryption, type EncryptionSettings } from "./encryption-settings.ts";
 import { AgentError } from "./errors.ts";
+import { MAX_LEASE_MS } from "./lease.ts";
 import { DEFAULT_RETRY, type RetrySettings } from "./retry.ts";
 import { type AgentIdentity, signingKeyOf, type SigningKeySource } from "./signer.ts";
 import type { AgentStore } from "./store/store.ts";
@@ -64,6 +65,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     timeoutMs: integerOption("timeoutMs", options.timeoutMs ?? 30_000, 1, 600_000),
     retry: retryOption(options.retry ?? {}),
   });
+  const closing = new AbortController();
   return {
     identity: ids,
     key: await signingKeyOf(options.keys.signing),
@@ -72,10 +74,11 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     store,
     api,
     sockets: transport.sockets,
-    trust: createTrust(store, ids, api, options.trust ?? {}),
+    trust: createTrust(store, ids, api, options.trust ?? {}, closing.signal),
+    closing,
     batchEvents: integerOption("batchEvents", options.batchEvents ?? 500, 1, 1_000),
     batchCharacters: integerOption("batchCharacters", options.batchCharacters ?? 4 * 1024 ** 2, 1, 8 * 1024 ** 2),
-    leaseMs: integerOption("leaseMs", options.leaseMs ?? 10_000, 100, 600_000),
+    leaseMs: integerOption("leaseMs", options.leaseMs ?? 10_000, 100, MAX_LEASE_MS),
   };
 }
 

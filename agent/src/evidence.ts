@@ -1,7 +1,7 @@
 import { z } from "zod";
 import {
-  contentProblem,
   type Envelope,
+  envelopeProblem,
   envelopeSchema,
   equalBytes,
   eventSigningHash,
@@ -32,7 +32,7 @@ export const evidenceForm = z.object({
 export type Evidence = z.output<typeof evidenceForm>;
 
 /**
- * - `content`: the payload is what was signed
+ * - `content`: the event has the form that the sequencer takes, and its payload is what was signed
  * - `signature`: the agent's, under a key that the sequencer vouches for
  * - `receipt`: the sequencer promised this event this number
  * - `inclusion`: it stands there in the sealed batch
@@ -74,7 +74,7 @@ export async function verifyEvidence(evidence: unknown, settings: EvidenceSettin
   const held: Held = { evidence: parsed.data, event: envelope.data, settings };
   const { anchor } = settings;
   const checks: [EvidenceCheck, Check][] = [
-    ["content", ({ event }) => contentProblem(event)?.message],
+    ["content", ({ event }) => envelopeProblem(event)?.message],
     ["signature", signedProblem],
     ["receipt", promisedProblem],
     ["inclusion", inclusionProblem],

@@ -6,9 +6,13 @@ interface Lease {
   readonly until: number;
 }
 
+/** No lease is longer. */
+export const MAX_LEASE_MS = 600_000;
+
 /**
  * Does `work` while no other process pushes the same outbox. Two at once would do no harm, as the sequencer knows each event by
  * its id, but the same events would be sent twice. A process that dies gives its turn back when its lease runs out.
+ * One that ends later than any can, because a clock was wrong or the file was changed, counts for nothing.
  *
  * @returns `undefined`, having done nothing, while another process has its turn
  */
@@ -20,7 +24,7 @@ export async function withPushLease<T>(context: Context, work: () => Promise<T>)
       const text = tables.state(key);
       const lease = text === undefined ? undefined : (JSON.parse(text) as Lease);
       const now = Date.now();
-      const isFree = lease === undefined || lease.until <= now;
+      const isFree = lease === undefined || !(lease.until > now && lease.until <= now + MAX_LEASE_MS);
       if (lease?.holder !== holder && !(isFirst && isFree)) return false;
       tables.setState(key, JSON.stringify({ holder, until: now + context.leaseMs } satisfies Lease));
       return true;

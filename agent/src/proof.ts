@@ -4,6 +4,7 @@ import { type Context, streamQuery, transaction } from "./context.ts";
 import { AgentError } from "./errors.ts";
 import { type Evidence, type EvidenceSettings, type EvidenceVerdict, verifyEvidence } from "./evidence.ts";
 import { pause } from "./retry.ts";
+import { keyAt, type KeyDirectory } from "./trust.ts";
 
 /** How often a sequencer that has not sealed the event yet is asked again. */
 const SEALED_POLL_MS = 500;
@@ -25,7 +26,7 @@ export async function gatherEvidence(
     readEvent(context, eventId, signal),
     context.api.get(`/api/v1/ves/receipts/${eventId}?${streamQuery(context)}`, receiptForm, { signal }),
   ]);
-  const directory = await context.trust.directory(event.source_agent_id, false, signal);
+  const directory = await readDirectory(context, event, receipt.sequencedAt, signal);
   // The version of the key that signed may be newer than those that are pinned.
   await context.trust.sequencerKey(receipt.sequencerKeyVersion, signal);
   const evidence: Evidence = { version: 1, event: { ...event }, receipt, inclusion, directory };
@@ -63,6 +64,19 @@ async function readInclusion(context: Context, eventId: string, deadline: number
       await pause(Math.min(remaining, SEALED_POLL_MS), signal);
     }
   }
+}
+
+/** Of the agent that signed the event. */
+async function readDirectory(
+  { trust }: Context,
+  { source_agent_id: agentId, agent_key_id: keyId }: WireEnvelope,
+  sequencedAt: string,
+  signal: AbortSignal | undefined,
+): Promise<KeyDirectory> {
+  const known = await trust.directory(agentId, false, signal);
+  if (keyAt(known, keyId, sequencedAt).problem === undefined) return known;
+  // The key may have been registered since the directory was read.
+  return trust.directory(agentId, true, signal);
 }
 
 /** From the agent's copy of the log where it has it. */

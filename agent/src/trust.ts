@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import {
   type AgentKey,
   agentKeyProblem,
@@ -12,7 +12,9 @@ import type { Api } from "./api.ts";
 import { EncryptionError } from "./encryption/errors.ts";
 import { type AgentRef, requireLive, requireSigned } from "./encryption/signed-answer.ts";
 import { AgentError } from "./errors.ts";
+import { readSequencerKey } from "./sequencer-key-text.ts";
 import type { AgentStore, StreamRef } from "./store/store.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** An agent's keys as the sequencer signs them, to be handed on as they are. */
 export type KeyDirectory = z.output<typeof directoryForm>;
@@ -26,7 +28,7 @@ export interface NewSequencerKey {
 
 /** What the agent believes of the sequencer's keys. */
 export interface TrustSettings {
-  /** The sequencer's public keys as hex, by version. When given, no others are believed. */
+  /** The sequencer's public keys as hex, by version, at least one. When given, no others are believed. */
   readonly sequencerKeys?: Readonly<Record<number, string>>;
   /** Asked before a new key is believed beside those that are pinned. None is when absent. */
   readonly approveKey?: (key: NewSequencerKey) => boolean | Promise<boolean>;
@@ -46,6 +48,11 @@ export interface Trust {
   directory(agentId: string, isFresh: boolean, signal?: AbortSignal): Promise<KeyDirectory>;
 }
 
+/** A directory as it is kept in the store, with the time when it was read. */
+const keptDirectory = z.object({ directory: directoryForm, readAt: z.int() });
+
+type KeptDirectory = z.output<typeof keptDirectory>;
+
 /** Why keys that are published are not believed. */
 type Refused = AgentError | undefined;
 
@@ -61,17 +68,27 @@ const DIRECTORY_MAX_AGE_MS = 5 * 60_000;
  */
 const WINDOW_SLACK_MS = 5_000;
 
-export function createTrust(store: AgentStore, stream: StreamRef, api: Api, settings: TrustSettings): Trust {
+/**
+ * @param closing ends what is read for several callers at once; the signal of each ends its own wait alone
+ * @throws AgentError INVALID_OPTIONS; Error when the store cannot be read
+ */
+export function createTrust(
+  store: AgentStore,
+  stream: StreamRef,
+  api: Api,
+  settings: TrustSettings,
+  closing: AbortSignal,
+): Trust {
   const given = settings.sequencerKeys;
-  let keys = keysOfHex(given ?? pinnedSequencerKeys(store, stream));
-  const directories = new Map<string, { readonly directory: KeyDirectory; readonly readAt: number }>();
+  let keys = keysOfHex(given === undefined ? pinnedSequencerKeys(store, stream) : checkedKeys(given));
+  const directories = new Map<string, KeptDirectory>();
   const readings = new Map<string, Promise<KeyDirectory>>();
   let refreshing: Promise<Refused> | undefined;
 
   /** A request's receipts ask for the keys all at once; they are read once. */
   function refresh(signal: AbortSignal | undefined): Promise<Refused> {
-    refreshing ??= readKeys(signal).finally(() => (refreshing = undefined));
-    return refreshing;
+    refreshing ??= readKeys().finally(() => (refreshing = undefined));
+    return unlessAborted(refreshing, signal);
   }
 
   /**
@@ -80,8 +97,8 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
    *
    * @throws AgentError SEQUENCER_KEY_CHANGED, or as the API does
    */
-  async function readKeys(signal: AbortSignal | undefined): Promise<Refused> {
-    const answer = await api.get("/api/v1/sequencer/keys", sequencerKeysAnswer, { signal });
+  async function readKeys(): Promise<Refused> {
+    const answer = await api.get("/api/v1/sequencer/keys", sequencerKeysAnswer, { signal: closing });
     const published = new Map(answer.keys.map(({ key_version, public_key }) => [key_version, toHex(public_key)]));
     const pinned = byVersion(pinnedSequencerKeys(store, stream));
     const added = newSequencerKeys(pinned, published);
@@ -120,10 +137,26 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
     if (fault !== undefined) {
       throw new AgentError("INVALID_DIRECTORY", `The keys of agent ${agentId}: ${fault.message}`, { cause: fault });
     }
-    const read = { directory, readAt: Date.now() };
+    const read: KeptDirectory = { directory, readAt: Date.now() };
     directories.set(agentId, read);
     store.transaction(stream, (tables) => tables.setState(DIRECTORY_PREFIX + agentId, JSON.stringify(read)));
     return directory;
+  }
+
+  async function findDirectory(agentId: string): Promise<KeyDirectory> {
+    const kept = await storedDirectory(agentId);
+    if (kept === undefined) return readDirectory(agentId, closing);
+    directories.set(agentId, kept);
+    return kept.directory;
+  }
+
+  /** What the store holds is believed as far as an answer would be that came when it was read: others may write to the file. */
+  async function storedDirectory(agentId: string): Promise<KeptDirectory | undefined> {
+    const text = store.transaction(stream, (tables) => tables.state(DIRECTORY_PREFIX + agentId));
+    const kept = keptDirectory.safeParse(JSON.parse(text ?? "null")).data;
+    if (kept === undefined || !isRecent(kept)) return undefined;
+    const agent = { tenantId: stream.tenantId, agentId };
+    return (await directoryFault(kept.directory, agent, keys, kept.readAt)) === undefined ? kept : undefined;
   }
 
   return {
@@ -138,17 +171,27 @@ export function createTrust(store: AgentStore, stream: StreamRef, api: Api, sett
     },
     directory: async (agentId, isFresh, signal) => {
       if (isFresh) return readDirectory(agentId, signal);
-      const kept = directories.get(agentId) ?? storedDirectory(store, stream, agentId);
-      if (kept !== undefined && Date.now() - kept.readAt <= DIRECTORY_MAX_AGE_MS) {
-        directories.set(agentId, kept);
-        return kept.directory;
-      }
+      const known = directories.get(agentId);
+      if (known !== undefined && isRecent(known)) return known.directory;
       // A page of events asks for one directory as often as it has events of its agent; it is read once.
-      const reading = readings.get(agentId) ?? readDirectory(agentId, signal).finally(() => readings.delete(agentId));
+      const reading = readings.get(agentId) ?? findDirectory(agentId).finally(() => readings.delete(agentId));
       readings.set(agentId, reading);
-      return reading;
+      return unlessAborted(reading, signal);
     },
   };
+}
+
+/**
+ * Keys that are to be the only ones believed. Without any, whatever the sequencer shows would be.
+ *
+ * @throws AgentError INVALID_OPTIONS
+ */
+function checkedKeys(given: Readonly<Record<number, string>>): Readonly<Record<number, string>> {
+  const keys = Object.entries(given).map(([version, key]) => readSequencerKey(`${version}=${key}`));
+  const read = keys.filter((key) => key !== undefined);
+  if (read.length > 0 && read.length === keys.length) return Object.fromEntries(read);
+  const message = "trust.sequencerKeys: expected at least one key, and of each its version and 64 hex digits";
+  throw new AgentError("INVALID_OPTIONS", message);
 }
 
 /** The sequencer's keys that were believed on first use and approved since, as hex by version. */
@@ -215,11 +258,10 @@ export function newSequencerKeys(
   );
 }
 
-function storedDirectory(store: AgentStore, stream: StreamRef, agentId: string) {
-  const text = store.transaction(stream, (tables) => tables.state(DIRECTORY_PREFIX + agentId));
-  return text === undefined
-    ? undefined
-    : (JSON.parse(text) as { readonly directory: KeyDirectory; readonly readAt: number });
+/** A directory that was read at a time to come was not read at that time. */
+function isRecent({ readAt }: KeptDirectory): boolean {
+  const ageMs = Date.now() - readAt;
+  return ageMs >= 0 && ageMs <= DIRECTORY_MAX_AGE_MS;
 }
 
 /**

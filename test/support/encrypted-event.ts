@@ -25,3 +25,12 @@ export async function encryptedOf({ payload, ...envelope }: Envelope, key: Signi
   const agent_signature = await key.sign(eventSigningHash({ ...encrypted, payload_cipher_hash }));
   return { ...encrypted, payload_cipher_hash, agent_signature };
 }
+
+/**
+ * The same event, signed again, with an encrypted payload beside its own. Its hashes are of the encrypted one, so that nothing
+ * binds what stands in `payload`.
+ */
+export async function uncoveredOf({ payload = null, ...envelope }: Envelope, key: SigningKey): Promise<Envelope> {
+  const event = { ...(await encryptedOf(envelope, key)), payload_kind: 0 as const, payload };
+  return { ...event, agent_signature: await key.sign(eventSigningHash(event)) };
+}

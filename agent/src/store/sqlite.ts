@@ -96,9 +96,18 @@ function sqlOf(db: SqliteDatabase): SqlStore {
         db.exec("COMMIT");
         return result;
       } catch (error) {
-        db.exec("ROLLBACK");
+        rollBack(db);
         throw error;
       }
     },
   };
+}
+
+/** SQLite may have done it by itself, as when the disk is full, and says then that there is nothing to roll back. */
+function rollBack(db: SqliteDatabase): void {
+  try {
+    db.exec("ROLLBACK");
+  } catch {
+    // What went wrong before says more.
+  }
 }

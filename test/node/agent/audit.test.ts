@@ -7,7 +7,9 @@ import { auditStore, MAX_PROBLEMS } from "../../../agent/src/audit.ts";
 import { openSqliteStore } from "../../../agent/src/store/sqlite.ts";
 import type { StreamRef } from "../../../agent/src/store/store.ts";
 import { keysOfHex, pinnedSequencerKeys } from "../../../agent/src/trust.ts";
-import { orderEvent, testStream } from "../../support/agents.ts";
+import { envelopeSchema, toWireEnvelope } from "../../../src/ves/index.ts";
+import { orderEvent, pushSome, testStream } from "../../support/agents.ts";
+import { uncoveredOf } from "../../support/encrypted-event.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "agent-audit-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -103,5 +105,25 @@ describe("an audit of the store", () => {
     const undo = "UPDATE pulled_events SET leaf_hash = (SELECT hash FROM kept WHERE place = id); DROP TABLE kept";
     expect((await audit(all, undo)).problems).toHaveLength(MAX_PROBLEMS);
     expect((await audit()).problems).toEqual([]);
+  });
+
+  test("finds a payload that no hash covers", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const file = join(directory, "uncovered.db");
+    const store = openSqliteStore(file);
+    const { agent, identity } = await newAgent({ store });
+    const writer = await newAgent();
+    await pushSome(writer, 1);
+    const envelope = envelopeSchema.parse(model.log[0]);
+    Object.assign(model.log[0] ?? {}, toWireEnvelope(await uncoveredOf(envelope, writer.key)));
+    await agent.pull();
+    const db = new DatabaseSync(file);
+    db.exec("UPDATE pulled_events SET quarantine = NULL");
+    db.close();
+    const { problems } = await auditStore(store, identity, { sequencerKeys: new Map() });
+    expect(problems).toEqual([
+      expect.stringMatching(/^Event 1 of the copy of the log payload_encrypted: must be absent/),
+    ]);
+    await agent.close();
   });
 });

@@ -3,8 +3,16 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { stateSetAnchorAbi } from "../../../contracts/abi.ts";
 import { verifyEventCall } from "../../../agent/src/anchor-call.ts";
 import { type Evidence, type EvidenceCheck, verifyEvidence } from "../../../agent/src/evidence.ts";
-import { to0xHex, uuidBytes } from "../../../src/ves/index.ts";
-import { orderEvent, type TestAgent, type TestStream, testStream } from "../../support/agents.ts";
+import {
+  envelopeSchema,
+  generateSeed,
+  signingKeyFromSeed,
+  to0xHex,
+  toWireEnvelope,
+  uuidBytes,
+} from "../../../src/ves/index.ts";
+import { orderEvent, pushSome, type TestAgent, type TestStream, testStream } from "../../support/agents.ts";
+import { uncoveredOf } from "../../support/encrypted-event.ts";
 
 let stream: TestStream;
 let writer: TestAgent;
@@ -31,6 +39,22 @@ describe("evidence", () => {
     await expect(writer.agent.proof(eventId)).rejects.toMatchObject({ code: "NOT_FOUND" });
     await writer.agent.push();
     await expect(writer.agent.proof(eventId)).rejects.toMatchObject({ code: "NOT_YET_SEALED" });
+  });
+
+  test("is there under a key that was registered since the agent's directory was read", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    const author = await newAgent();
+    const [first = ""] = await pushSome(author, 1);
+    model.seal();
+    await reader.proof(first);
+    const key = await signingKeyFromSeed(generateSeed());
+    const identity = { ...author.identity, keyId: 2 };
+    model.register(identity, key);
+    const [second = ""] = await pushSome(await newAgent({ identity, key }), 1);
+    model.seal();
+    expect(await reader.proof(second)).toMatchObject({ event: { agent_key_id: 2 } });
+    expect(model.requests.filter((request) => request.endsWith("/signing-keys"))).toHaveLength(2);
   });
 
   test("verifies as JSON, anywhere, with the sequencer's key alone", async () => {
@@ -85,6 +109,21 @@ describe("evidence", () => {
     const knownBatch = { merkleRoot: new Uint8Array(32), newStateRoot: new Uint8Array(32) };
     const verdict = await verifyEvidence(evidence, { sequencerKeys: sequencerKeys(), knownBatch });
     expect(verdict.problems.map(({ check }) => check)).toEqual(["log"]);
+  });
+
+  test("with a payload that no hash covers fails, though all else is signed and sealed", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    const author = await newAgent();
+    const [eventId = ""] = await pushSome(author, 1);
+    const envelope = envelopeSchema.parse(model.log[0]);
+    Object.assign(model.log[0] ?? {}, toWireEnvelope(await uncoveredOf(envelope, author.key)));
+    model.seal();
+    const why = "payload_encrypted: must be absent when payload_kind is 0";
+    await expect(reader.proof(eventId)).rejects.toMatchObject({
+      code: "LOG_CONTRADICTION",
+      message: `The proof of event ${eventId} does not verify: content: ${why}`,
+    });
   });
 
   test("the contract is asked through whatever calls it", async () => {

@@ -17,6 +17,17 @@ const options: Omit<ContextOptions, "store"> = {
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+test.each([
+  [600_000, undefined],
+  [600_001, "done"],
+])("a lease that ends %i ms from now, where 600,000 are the most that there can be", async (ms, expected) => {
+  const store = memoryStore();
+  const context = await createContext({ ...options, store });
+  const lease = JSON.stringify({ holder: "other", until: Date.now() + ms });
+  store.transaction(context.identity, (tables) => tables.setState(`push_lease:${agentId}`, lease));
+  expect(await withPushLease(context, () => Promise.resolve("done"))).toBe(expected);
+});
+
 test("a store that is locked while the lease is renewed or given back harms nobody, and the lease runs out", async () => {
   const memory = memoryStore();
   let isLocked = false;

@@ -3,14 +3,19 @@ import { auditStore } from "../../../agent/src/audit.ts";
 import { memoryStore } from "../../../agent/src/store/memory.ts";
 import { openSqliteStore } from "../../../agent/src/store/sqlite.ts";
 import {
+  type EncryptedPayload,
+  type Envelope,
   envelopeSchema,
   eventSigningHash,
   generateSeed,
   type JsonObject,
+  type SigningKey,
   signingKeyFromSeed,
   to0xHex,
+  toWireEnvelope,
 } from "../../../src/ves/index.ts";
 import { orderEvent, pushSome, type TestAgent, testStream } from "../../support/agents.ts";
+import { encryptedOf, uncoveredOf } from "../../support/encrypted-event.ts";
 
 type Model = Awaited<ReturnType<typeof testStream>>["model"];
 
@@ -75,6 +80,28 @@ describe("pull", () => {
     await expect(reader.waitFor(ids[1] ?? "", { timeoutMs: 20 })).rejects.toMatchObject({ code: "TIMEOUT" });
     expect(reader.quarantined()).toMatchObject([{ sequenceNumber: 2, reason: expect.stringMatching(why) }]);
     await reader.waitFor(ids[2] ?? "", { timeoutMs: 20 });
+  });
+
+  test.each([
+    ["a payload that no hash covers", uncoveredOf, /payload_encrypted: must be absent/],
+    [
+      "an encrypted payload that is none",
+      async (envelope: Envelope, key: SigningKey): Promise<Envelope> => {
+        const sound = await encryptedOf(envelope, key);
+        return { ...sound, payload_encrypted: { ...(sound.payload_encrypted as EncryptedPayload), nonce_b64u: "!" } };
+      },
+      /nonce_b64u/,
+    ],
+  ])("keeps an event with %s aside, though its signature verifies", async (_what, altered, why) => {
+    const { model, agent: newAgent } = await testStream();
+    const { agent: reader } = await newAgent();
+    const writer = await newAgent();
+    await pushSome(writer, 1);
+    const [event] = model.log.splice(0);
+    const envelope = toWireEnvelope(await altered(envelopeSchema.parse(event), writer.key));
+    model.log.push({ ...envelope, sequence_number: 1, sequenced_at: event?.sequenced_at ?? "" });
+    expect(await reader.pull()).toMatchObject({ pulled: 1, quarantined: 1 });
+    expect(reader.quarantined()).toMatchObject([{ reason: expect.stringMatching(why) }]);
   });
 
   test("an event id that stands at a second number is kept aside", async () => {

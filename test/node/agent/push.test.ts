@@ -317,4 +317,16 @@ describe("the sequencer's keys", () => {
     await agent.record(orderEvent());
     expect((await agent.push()).stopped).toMatchObject({ code: "INVALID_RECEIPT" });
   });
+
+  test.each<[string, Record<string, string>]>([
+    ["no key", {}],
+    ["a key that is too short", { 1: "11".repeat(31) }],
+    ["a key that is no hex", { 1: "11".repeat(32), 2: "xy".repeat(32) }],
+    ["a version that is none", { latest: "11".repeat(32) }],
+  ])("are not given with %s", async (_what, sequencerKeys) => {
+    const { agent: newAgent } = await testStream();
+    const agent = newAgent({ trust: { sequencerKeys } });
+    const message = expect.stringContaining("trust.sequencerKeys");
+    await expect(agent).rejects.toMatchObject({ code: "INVALID_OPTIONS", message });
+  });
 });

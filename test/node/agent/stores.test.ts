@@ -243,6 +243,20 @@ test("a file that another process is beginning at the same time is waited for", 
   await once(other, "exit");
 });
 
+test("a full disk is told as what it is, and the store can be used afterwards", () => {
+  const db = new DatabaseSync(newPath());
+  const store = sqliteStore(db);
+  const { page_count: pages } = db.prepare("PRAGMA page_count").get() as { page_count: number };
+  db.exec(`PRAGMA max_page_count = ${pages}`);
+  const append = (): void =>
+    store.transaction(stream, (tables) => tables.append(row("x", { envelope: JSON.stringify("x".repeat(100_000)) })));
+  expect(append).toThrow(/database or disk is full/);
+  db.exec("PRAGMA max_page_count = 10000");
+  append();
+  expect(store.transaction(stream, (tables) => tables.outbox({}))).toMatchObject([{ eventId: "x" }]);
+  store.close();
+});
+
 test("a file keeps everything, syncs at every commit, and is not opened when it is of a newer version", () => {
   const path = newPath();
   const store = openSqliteStore(path);

@@ -69,6 +69,28 @@ describe("waitFor", () => {
     await expect(other.push()).rejects.toMatchObject({ code: "CLOSED" });
   });
 
+  test("ends in time behind a pull that takes longer, and so does a push behind another", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    let asked = 0;
+    const send: Transport["send"] = async (request) => {
+      // What is waited for is there, and the pull that would bring it is not answered.
+      if (!request.path.includes("wait=") && asked++ < 2) await answered;
+      return model.transport.send(request);
+    };
+    const { agent } = await newAgent({ transport: { send } });
+    await pushSome(await newAgent(), 1);
+    await agent.record(orderEvent());
+    const [pulling, pushing] = [agent.pull(), agent.push()];
+    const waiting = agent.waitFor(crypto.randomUUID(), { timeoutMs: 30 });
+    await expect(waiting).rejects.toMatchObject({ code: "TIMEOUT" });
+    const { outcomes, stopped } = await agent.push({ signal: AbortSignal.timeout(30) });
+    expect({ outcomes, code: stopped?.code }).toEqual({ outcomes: [], code: "ABORTED" });
+    answer();
+    expect((await pushing).stopped).toBeNull();
+    expect((await pulling).pulled).toBeGreaterThan(0);
+  });
+
   test("outlasts a sequencer that cannot be reached", async () => {
     const { model, agent: newAgent } = await testStream();
     const { agent } = await newAgent();
