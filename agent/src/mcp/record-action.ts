@@ -1,4 +1,5 @@
 import { type Receipt, VesError } from "../../../src/ves/index.ts";
+import { CONCURRENT, FOLLOWS } from "../conflict-marks.ts";
 import { type Context, transaction } from "../context.ts";
 import { aborted, AgentError } from "../errors.ts";
 import { adviceFor, type Outcome } from "../outcomes.ts";
@@ -38,15 +39,7 @@ export async function recordAction(kit: Toolkit, action: Action, signal: AbortSi
   const earlier = await receiptInLog(context, eventId, signal);
   if (earlier !== undefined) return { receipt: earlier, isReplay: true };
 
-  await sign(kit, eventId, action);
-  let isWithdrawn = false;
-  const withdraw = (): void => void (isWithdrawn = dropUnless(context, eventId, ({ pushedAt }) => pushedAt !== null));
-  signal.addEventListener("abort", withdraw, { once: true });
-  if (signal.aborted) withdraw();
-  const stopped = await pushUntilFree(kit, eventId, signal);
-  signal.removeEventListener("abort", withdraw);
-  if (isWithdrawn) throw aborted(signal);
-
+  const stopped = await submit(kit, eventId, action, signal);
   const outcome = agent.outcome(eventId);
   if (kit.isInMemory) forgetSettled(context);
   if (outcome?.kind === "accepted" || outcome?.kind === "replayed") {
@@ -61,12 +54,45 @@ export async function recordAction(kit: Toolkit, action: Action, signal: AbortSi
   throw stopped;
 }
 
-/** Pushes, after another process that pushes this outbox. @returns why not all was sent */
-async function pushUntilFree({ agent }: Toolkit, eventId: string, signal: AbortSignal): Promise<AgentError | null> {
+/**
+ * Signs the action and pushes it until the sequencer has judged it. The outbox holds an event back when it refuses or pulls another
+ * one of the entity; but an action says itself which version it was decided on, and waits for no other one.
+ *
+ * @returns why not all was sent
+ * @throws AgentError ABORTED, when nothing was sent
+ */
+async function submit(kit: Toolkit, eventId: string, action: Action, signal: AbortSignal): Promise<AgentError | null> {
+  for (;;) {
+    await sign(kit, eventId, action);
+    const stopped = await pushUnlessAborted(kit, eventId, signal);
+    if (signal.aborted || !isHeldBack(kit, eventId)) return stopped;
+  }
+}
+
+function isHeldBack({ agent }: Toolkit, eventId: string): boolean {
+  const outcome = agent.outcome(eventId);
+  return outcome?.kind === "rejected" && (outcome.reason === FOLLOWS || outcome.reason === CONCURRENT);
+}
+
+/** Pushes, or takes the event back when the signal says so before it was sent. @returns as {@link submit} */
+async function pushUnlessAborted(kit: Toolkit, eventId: string, signal: AbortSignal): Promise<AgentError | null> {
+  let isWithdrawn = false;
+  const withdraw = (): void =>
+    void (isWithdrawn = dropUnless(kit.context, eventId, ({ pushedAt }) => pushedAt !== null));
+  signal.addEventListener("abort", withdraw, { once: true });
+  if (signal.aborted) withdraw();
+  const stopped = await pushUntilSent(kit, eventId, signal);
+  signal.removeEventListener("abort", withdraw);
+  if (isWithdrawn) throw aborted(signal);
+  return stopped;
+}
+
+/** Pushes, after another process that pushes this outbox; again where another call has put the event back meanwhile. */
+async function pushUntilSent({ agent }: Toolkit, eventId: string, signal: AbortSignal): Promise<AgentError | null> {
   for (;;) {
     const { stopped } = await agent.push({ signal });
     const isWaiting = agent.outcome(eventId)?.kind === "unknown" && !signal.aborted;
-    if (stopped?.code !== "BUSY" || !isWaiting) return stopped;
+    if (!isWaiting || (stopped !== null && stopped.code !== "BUSY")) return stopped;
     await pause(BUSY_PAUSE_MS);
   }
 }

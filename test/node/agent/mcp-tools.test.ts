@@ -148,6 +148,37 @@ describe("recording", () => {
     expect(answers.map(({ code }) => code)).toEqual(["VERSION_CONFLICT", "VERSION_CONFLICT"]);
     expect(model.log).toHaveLength(1);
   });
+
+  test("is judged by its own version, whatever else is refused of its entity at the same time", async () => {
+    const { model, newServer } = await newWorld();
+    const { call, kit } = await newServer();
+    await call("record_action", newAction());
+    const stale = () => ({ ...newAction(), baseVersion: 0 });
+    const [right, next] = [1, 2].map((baseVersion) => ({ ...newAction(), baseVersion }));
+    const record = async (actions: readonly (object | undefined)[]) =>
+      (await Promise.all(actions.map((action) => call("record_action", action)))).map(({ code }) => code);
+    const conflict = "VERSION_CONFLICT";
+    expect(await record([stale(), right])).toEqual([conflict, undefined]);
+    const twice = [stale(), next, stale(), next];
+    expect(await record(twice)).toEqual([conflict, undefined, conflict, undefined]);
+    expect(model.log.map(({ base_version: version }) => version)).toEqual([undefined, 1, 2]);
+    // Only one of two that expect the same version can be right.
+    const rivals = [stale(), { ...newAction(), baseVersion: 3 }, { ...newAction(), baseVersion: 3 }];
+    expect(await record(rivals)).toEqual([conflict, undefined, conflict]);
+    // Nor does it wait for a conflict that is left to somebody.
+    await kit.agent.record(stale());
+    await kit.agent.push();
+    expect(kit.agent.conflicts()).toHaveLength(1);
+    expect(await record([{ ...newAction(), baseVersion: 4 }])).toEqual([undefined]);
+    expect(kit.agent.conflicts()).toHaveLength(1);
+  });
+
+  test("is pushed again where another call has put it back since the push looked", async () => {
+    const { newServer } = await newWorld();
+    const { call, kit } = await newServer();
+    vi.spyOn(kit.agent, "push").mockResolvedValueOnce({ outcomes: [], stopped: null });
+    expect((await call("record_action", newAction())).code).toBeUndefined();
+  });
 });
 
 describe("reading", () => {
