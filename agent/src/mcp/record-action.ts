@@ -1,6 +1,7 @@
-import { type Receipt, VesError } from "../../../src/ves/index.ts";
+import { envelopeSchema, type Receipt, VesError } from "../../../src/ves/index.ts";
 import { CONCURRENT, FOLLOWS } from "../conflict-marks.ts";
 import { type Context, transaction } from "../context.ts";
+import { type AgentEvent, draftOf, signDraft } from "../draft.ts";
 import { aborted, AgentError } from "../errors.ts";
 import { adviceFor, type Outcome } from "../outcomes.ts";
 import { pause } from "../retry.ts";
@@ -55,8 +56,9 @@ export async function recordAction(kit: Toolkit, action: Action, signal: AbortSi
 }
 
 /**
- * Signs the action and pushes it until the sequencer has judged it. The outbox holds an event back when it refuses or pulls another
- * one of the entity; but an action says itself which version it was decided on, and waits for no other one.
+ * Signs the action and pushes it until the sequencer has judged it as the agent says it now. The outbox holds an event back when
+ * another one of its entity is refused or pulled; but an action says itself which version it was decided on, and waits for no other
+ * one. And what was refused under a former key is worth another try under the present one.
  *
  * @returns why not all was sent
  * @throws AgentError ABORTED, when nothing was sent
@@ -65,13 +67,21 @@ async function submit(kit: Toolkit, eventId: string, action: Action, signal: Abo
   for (;;) {
     await sign(kit, eventId, action);
     const stopped = await pushUnlessAborted(kit, eventId, signal);
-    if (signal.aborted || !isHeldBack(kit, eventId)) return stopped;
+    const row = rowOf(kit.context, eventId);
+    if (signal.aborted || row === undefined || !(isHeldBack(row) || isRefusedUnderFormerKey(kit, row))) return stopped;
   }
 }
 
-function isHeldBack({ agent }: Toolkit, eventId: string): boolean {
-  const outcome = agent.outcome(eventId);
-  return outcome?.kind === "rejected" && (outcome.reason === FOLLOWS || outcome.reason === CONCURRENT);
+function rowOf(context: Context, eventId: string): OutboxRow | undefined {
+  return transaction(context, (tables) => tables.outbox({ eventId })[0]);
+}
+
+function isHeldBack({ reason }: OutboxRow): boolean {
+  return reason === FOLLOWS || reason === CONCURRENT;
+}
+
+function isRefusedUnderFormerKey({ context }: Toolkit, { state, envelope }: OutboxRow): boolean {
+  return state === "rejected" && envelopeSchema.parse(JSON.parse(envelope)).agent_key_id !== context.identity.keyId;
 }
 
 /** Pushes, or takes the event back when the signal says so before it was sent. @returns as {@link submit} */
@@ -110,16 +120,40 @@ function eventIdOf({ context }: Toolkit, action: Action): string {
 /** Puts the action into the outbox, or once more if it was refused before: what it broke may hold by now. */
 async function sign({ agent, context }: Toolkit, eventId: string, action: Action): Promise<void> {
   const { baseVersion, ...contents } = action;
+  const event = { ...contents, eventId, ...(baseVersion === undefined ? {} : { baseVersion }) };
   try {
-    await agent.record({ ...contents, eventId, ...(baseVersion === undefined ? {} : { baseVersion }) });
+    await agent.record(event);
   } catch (error) {
     if (!(error instanceof AgentError && error.code === "EVENT_EXISTS")) throw error;
+    const earlier = rowOf(context, eventId);
+    const signed = earlier?.state === "rejected" ? await signAnew(context, event, earlier.createdAt) : {};
     transaction(context, (tables) => {
       const [row] = tables.outbox({ eventId });
       if (row === undefined || row.state === "accepted" || row.state === "pending") return;
-      tables.update(row.id, { state: "pending", reason: null, message: null, pushedAt: null, ackedAt: null });
+      tables.update(row.id, {
+        ...signed,
+        state: "pending",
+        reason: null,
+        message: null,
+        pushedAt: null,
+        ackedAt: null,
+      });
     });
   }
+}
+
+/**
+ * The event as the agent's present key signs it. Only for one that the sequencer has refused: any other may be in the log already,
+ * under the signature that it was sent with. Should a copy of that one come late, the sequencer refuses this one for its id.
+ */
+async function signAnew(
+  { identity, encryption, vesVersion, key }: Context,
+  event: AgentEvent & { readonly baseVersion?: number },
+  createdAt: string,
+): Promise<Pick<OutboxRow, "signingHash" | "envelope">> {
+  const draft = draftOf({ ...event, createdAt }, identity, encryption.own);
+  const { signingHash, envelope } = await signDraft(draft, event.baseVersion, vesVersion, key);
+  return { signingHash, envelope };
 }
 
 /** Another process of this agent may have recorded the very same action in this moment. */
