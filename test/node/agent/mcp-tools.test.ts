@@ -97,6 +97,25 @@ describe("recording", () => {
     expect((await call("record_action", action)).answer).toMatchObject({ isReplay: true, sequenceNumber: 1 });
   });
 
+  test("a receipt that names another event or another number than the log is no success", async () => {
+    const { model, newServer } = await newWorld();
+    const { call } = await newServer();
+    const action = newAction();
+    const { answer } = await call("record_action", action);
+    const elsewhere = await newServer();
+    const answering = async (part: string, change: (answer: JsonObject) => JsonObject) => {
+      model.interfere = ({ path }) => (path.includes(part) ? change : undefined);
+      return (await elsewhere.call("record_action", action)).code;
+    };
+    const alien = { eventId: crypto.randomUUID() };
+    expect(await answering("/receipts/", (receipt) => ({ ...receipt, ...alien }))).toBe("INVALID_RECEIPT");
+    const at = (envelope: object, number: number) => ({ envelope: { ...envelope, sequence_number: number } });
+    const moved = (number: number) => answering("/ves/events/", ({ envelope }) => at(envelope as JsonObject, number));
+    expect(await moved(2)).toBe("INVALID_RECEIPT");
+    expect(await moved(1)).toBeUndefined();
+    expect((await elsewhere.call("record_action", action)).answer).toEqual({ ...answer, isReplay: true });
+  });
+
   test("what was refused is not sent by a later call, and is tried again when it is called again", async () => {
     const { model, newServer } = await newWorld();
     const { call } = await newServer();
