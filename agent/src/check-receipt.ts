@@ -5,8 +5,8 @@ import { receiptProblem } from "./receipt-problem.ts";
 import type { OutboxRow } from "./store/store.ts";
 
 /**
- * Checks that the sequencer promised this very event the number in the receipt. Nothing it says is taken over but that number,
- * which its signature covers (VES 3.4).
+ * Checks that the sequencer promised this very event the number in the receipt. It has to name the event, and nothing it says is
+ * taken over but that number, which its signature covers (VES 3.4).
  *
  * @throws AgentError INVALID_RECEIPT, or what reading the sequencer's keys throws
  */

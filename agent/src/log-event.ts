@@ -1,4 +1,4 @@
-import type { WireEnvelope } from "../../src/ves/index.ts";
+import { type Envelope, envelopeSchema, toWireEnvelope, type WireEnvelope } from "../../src/ves/index.ts";
 import type { EncryptionKeyring } from "./encryption/index.ts";
 import { type ReadPayload, readPayload } from "./read-payload.ts";
 import type { OutboxRow, OutboxState, PulledRow } from "./store/store.ts";
@@ -15,7 +15,11 @@ export interface LogEvent extends ReadPayload {
   readonly agentId: string;
   /** RFC 3339, by the agent's clock, as it was signed. */
   readonly createdAt: string;
-  /** All of it, as it was signed: what is encrypted is so here. */
+  /**
+   * The event in its wire form, with the members that VES knows and no others; what is encrypted is so here. The agent's signature
+   * covers all of them but `agent_signature_scheme` and `agent_signature_bundle`; in events of version 1 `command_id` and
+   * `base_version`; and in `payload_encrypted` what its hash leaves out (VES 2.4), such as the names of the ciphers.
+   */
   readonly envelope: WireEnvelope;
 }
 
@@ -38,8 +42,17 @@ export async function unsequencedEvent(row: OutboxRow, keyring: EncryptionKeyrin
 }
 
 async function contentOf(row: OutboxRow | PulledRow, keyring: EncryptionKeyring) {
-  const envelope = JSON.parse(row.envelope) as WireEnvelope;
+  const signed = signedEnvelope(row.envelope);
   const { eventId, entityType, entityId, eventType, agentId } = row;
-  const read = await readPayload(envelope, keyring);
-  return { eventId, entityType, entityId, eventType, agentId, createdAt: envelope.created_at, ...read, envelope };
+  const read = await readPayload(signed, keyring);
+  const envelope = toWireEnvelope(signed);
+  return { eventId, entityType, entityId, eventType, agentId, createdAt: signed.created_at, ...read, envelope };
+}
+
+/** Without what the sequencer may have put beside it: members that VES does not know, and an open payload of an encrypted event. */
+function signedEnvelope(text: string): Envelope {
+  const envelope = envelopeSchema.parse(JSON.parse(text));
+  if (envelope.payload_kind === 0) return envelope;
+  const { payload: _payload, ...encrypted } = envelope;
+  return encrypted;
 }

@@ -1,4 +1,4 @@
-import { envelopeSchema, type JsonValue, type WireEnvelope } from "../../src/ves/index.ts";
+import type { Envelope, JsonValue } from "../../src/ves/index.ts";
 import {
   decryptWithKeyring,
   EncryptionError,
@@ -25,10 +25,10 @@ export interface ReadPayload {
   readonly payloadState: PayloadState;
 }
 
-export async function readPayload(envelope: WireEnvelope, keyring: EncryptionKeyring): Promise<ReadPayload> {
+export async function readPayload(envelope: Envelope, keyring: EncryptionKeyring): Promise<ReadPayload> {
   if (envelope.payload_kind === 0) return { payload: envelope.payload ?? null, payloadState: { kind: "plain" } };
   try {
-    const payload = await decryptWithKeyring(envelopeSchema.parse(envelope), keyring);
+    const payload = await decryptWithKeyring(envelope, keyring);
     return { payload, payloadState: { kind: "decrypted" } };
   } catch (error) {
     if (!(error instanceof EncryptionError)) throw error;

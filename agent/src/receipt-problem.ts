@@ -16,10 +16,12 @@ export interface ReceiptSubject {
  */
 export async function receiptProblem(
   subject: ReceiptSubject,
-  receipt: Pick<Receipt, "sequenceNumber" | "receiptHash" | "sequencerSignature" | "sequencerKeyVersion">,
+  receipt: Pick<Receipt, "eventId" | "sequenceNumber" | "receiptHash" | "sequencerSignature" | "sequencerKeyVersion">,
   key: Uint8Array | undefined,
 ): Promise<string | undefined> {
-  const { sequenceNumber, sequencerKeyVersion: version } = receipt;
+  const { eventId, sequenceNumber, sequencerKeyVersion: version } = receipt;
+  // The hash is of the subject's id: what the receipt itself says is covered by nothing.
+  if (eventId !== subject.eventId) return `names event ${eventId}`;
   if (key === undefined) return `names version ${version} of the sequencer's key, which is not known`;
   try {
     const hash = receiptHash({ ...subject, sequenceNumber });

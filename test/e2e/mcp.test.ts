@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { fromHex, verifyEvidence } from "../../agent/src/protocol.ts";
+import { fromHex, generateSeed, signingKeyFromSeed, toHex, verifyEvidence } from "../../agent/src/protocol.ts";
 import { bundleWorker } from "../../scripts/lib/bundle-worker.ts";
-import { call, type Server } from "../../scripts/lib/client.ts";
+import { call, registerKey, type Server } from "../../scripts/lib/client.ts";
 import { LOCAL_ADMIN_KEY, newVariables } from "../../scripts/lib/dev-vars.ts";
 import { type LocalServer, startWorker } from "../../scripts/lib/local-server.ts";
 import { type Member, newMember, reopen } from "./support/agents.ts";
@@ -211,6 +211,25 @@ describe("recording", () => {
     expect((await record(later.client, action)).answer).toEqual({ ...answer, isReplay: true });
     expect((await callTool(later.client, "stateset_get_head")).error?.code).toBe("UNREACHABLE");
     await later.close();
+  });
+
+  test("what was refused under a revoked key is recorded under the next one", async () => {
+    const { tenantId, storeId } = own.identity;
+    const member = await newMember(server, { tenantId, storeId }, []);
+    const { agentId } = member.identity;
+    const seed = generateSeed();
+    const identity = { ...member.identity, keyId: 2 };
+    await registerKey(server, { ...identity, key: await signingKeyFromSeed(seed) });
+    await call(server, "DELETE", `/api/v1/agents/${agentId}/keys/1?tenant_id=${tenantId}`);
+    const more = { STATESET_ALLOWED_EVENT_TYPES: "*", STATESET_OUTBOX: `${tempDir()}/outbox.db` };
+    const action = newAction({ baseVersion: 0 });
+    const former = await connectStdio(environment(server, member, more));
+    expect((await record(former.client, action)).error?.message).toContain("agent_key_invalid");
+    await former.close();
+    const present = await connectStdio(environment(server, { ...member, identity, seed: toHex(seed) }, more));
+    expect((await record(present.client, action)).answer).toMatchObject({ isReplay: false });
+    expect((await record(present.client, action)).answer).toMatchObject({ isReplay: true });
+    await present.close();
   });
 
   test("is believed of the sequencer's keys that were given, and of no others", async () => {

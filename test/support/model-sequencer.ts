@@ -63,6 +63,8 @@ export interface ModelSequencer {
   readonly keys: Map<number, SigningKey>;
   /** Why events are rejected, by their event type. */
   readonly rejections: Map<string, string>;
+  /** Ids of agents' keys under which nothing is accepted. */
+  readonly refusedKeys: Set<number>;
   /** Requests that arrived or should have, as `POST /path`. */
   readonly requests: string[];
   /** Ids of the events of each ingest request. */
@@ -91,6 +93,7 @@ export async function modelSequencer(stream: StreamRef): Promise<ModelSequencer>
     batches: [],
     keys: new Map([[1, await signingKeyFromSeed(generateSeed())]]),
     rejections: new Map(),
+    refusedKeys: new Set(),
     requests: [],
     pushed: [],
     interfere: () => undefined,
@@ -160,11 +163,11 @@ export async function modelSequencer(stream: StreamRef): Promise<ModelSequencer>
     const accepted: ModelEvent[] = [];
     for (const event of events) {
       const known = model.log.find(({ event_id: id }) => id === event.event_id);
-      if (known !== undefined) {
+      if (known?.agent_signature === event.agent_signature) {
         replayed.push(known);
         continue;
       }
-      const reason = reasonAgainst(event);
+      const reason = known === undefined ? reasonAgainst(event) : "duplicate_event_id";
       if (reason !== undefined) {
         rejections.push({ event_id: event.event_id, reason, message: `because of ${reason}` });
         continue;
@@ -189,6 +192,7 @@ export async function modelSequencer(stream: StreamRef): Promise<ModelSequencer>
   function reasonAgainst(event: WireEnvelope): string | undefined {
     const given = model.rejections.get(event.event_type);
     if (given !== undefined) return given;
+    if (model.refusedKeys.has(event.agent_key_id)) return "agent_key_invalid: Agent key has been revoked";
     if (event.command_id !== undefined && commands.has(event.command_id)) return "duplicate_command_id";
     const actual = versions.get(nameOf(event)) ?? 0;
     if (event.base_version === undefined || event.base_version === actual) return undefined;

@@ -16,8 +16,8 @@ export const eventField = z.object({
   eventType: z.string(),
   agentId: z.string().describe("Who recorded it"),
   isOwn: z.boolean().describe("Whether this server's own agent did"),
-  commandId: z.string().nullable(),
-  baseVersion: z.int().nullable(),
+  commandId: z.string().nullable().describe("Signed, but for events of VES version 1"),
+  baseVersion: z.int().nullable().describe("Version of the entity that it expected; signed as commandId is"),
   createdAt: z.string().describe("By the agent's clock, as it was signed"),
   verified: z
     .boolean()

@@ -1,5 +1,7 @@
-import { type Receipt, VesError } from "../../../src/ves/index.ts";
+import { envelopeSchema, type Receipt, VesError } from "../../../src/ves/index.ts";
+import { CONCURRENT, FOLLOWS } from "../conflict-marks.ts";
 import { type Context, transaction } from "../context.ts";
+import { type AgentEvent, draftOf, signDraft } from "../draft.ts";
 import { aborted, AgentError } from "../errors.ts";
 import { adviceFor, type Outcome } from "../outcomes.ts";
 import { pause } from "../retry.ts";
@@ -38,15 +40,7 @@ export async function recordAction(kit: Toolkit, action: Action, signal: AbortSi
   const earlier = await receiptInLog(context, eventId, signal);
   if (earlier !== undefined) return { receipt: earlier, isReplay: true };
 
-  await sign(kit, eventId, action);
-  let isWithdrawn = false;
-  const withdraw = (): void => void (isWithdrawn = dropUnless(context, eventId, ({ pushedAt }) => pushedAt !== null));
-  signal.addEventListener("abort", withdraw, { once: true });
-  if (signal.aborted) withdraw();
-  const stopped = await pushUntilFree(kit, eventId, signal);
-  signal.removeEventListener("abort", withdraw);
-  if (isWithdrawn) throw aborted(signal);
-
+  const stopped = await submit(kit, eventId, action, signal);
   const outcome = agent.outcome(eventId);
   if (kit.isInMemory) forgetSettled(context);
   if (outcome?.kind === "accepted" || outcome?.kind === "replayed") {
@@ -61,12 +55,54 @@ export async function recordAction(kit: Toolkit, action: Action, signal: AbortSi
   throw stopped;
 }
 
-/** Pushes, after another process that pushes this outbox. @returns why not all was sent */
-async function pushUntilFree({ agent }: Toolkit, eventId: string, signal: AbortSignal): Promise<AgentError | null> {
+/**
+ * Signs the action and pushes it until the sequencer has judged it as the agent says it now. The outbox holds an event back when
+ * another one of its entity is refused or pulled; but an action says itself which version it was decided on, and waits for no other
+ * one. And what was refused under a former key is worth another try under the present one.
+ *
+ * @returns why not all was sent
+ * @throws AgentError ABORTED, when nothing was sent
+ */
+async function submit(kit: Toolkit, eventId: string, action: Action, signal: AbortSignal): Promise<AgentError | null> {
+  for (;;) {
+    await sign(kit, eventId, action);
+    const stopped = await pushUnlessAborted(kit, eventId, signal);
+    const row = rowOf(kit.context, eventId);
+    if (signal.aborted || row === undefined || !(isHeldBack(row) || isRefusedUnderFormerKey(kit, row))) return stopped;
+  }
+}
+
+function rowOf(context: Context, eventId: string): OutboxRow | undefined {
+  return transaction(context, (tables) => tables.outbox({ eventId })[0]);
+}
+
+function isHeldBack({ reason }: OutboxRow): boolean {
+  return reason === FOLLOWS || reason === CONCURRENT;
+}
+
+function isRefusedUnderFormerKey({ context }: Toolkit, { state, envelope }: OutboxRow): boolean {
+  return state === "rejected" && envelopeSchema.parse(JSON.parse(envelope)).agent_key_id !== context.identity.keyId;
+}
+
+/** Pushes, or takes the event back when the signal says so before it was sent. @returns as {@link submit} */
+async function pushUnlessAborted(kit: Toolkit, eventId: string, signal: AbortSignal): Promise<AgentError | null> {
+  let isWithdrawn = false;
+  const withdraw = (): void =>
+    void (isWithdrawn = dropUnless(kit.context, eventId, ({ pushedAt }) => pushedAt !== null));
+  signal.addEventListener("abort", withdraw, { once: true });
+  if (signal.aborted) withdraw();
+  const stopped = await pushUntilSent(kit, eventId, signal);
+  signal.removeEventListener("abort", withdraw);
+  if (isWithdrawn) throw aborted(signal);
+  return stopped;
+}
+
+/** Pushes, after another process that pushes this outbox; again where another call has put the event back meanwhile. */
+async function pushUntilSent({ agent }: Toolkit, eventId: string, signal: AbortSignal): Promise<AgentError | null> {
   for (;;) {
     const { stopped } = await agent.push({ signal });
     const isWaiting = agent.outcome(eventId)?.kind === "unknown" && !signal.aborted;
-    if (stopped?.code !== "BUSY" || !isWaiting) return stopped;
+    if (!isWaiting || (stopped !== null && stopped.code !== "BUSY")) return stopped;
     await pause(BUSY_PAUSE_MS);
   }
 }
@@ -84,16 +120,40 @@ function eventIdOf({ context }: Toolkit, action: Action): string {
 /** Puts the action into the outbox, or once more if it was refused before: what it broke may hold by now. */
 async function sign({ agent, context }: Toolkit, eventId: string, action: Action): Promise<void> {
   const { baseVersion, ...contents } = action;
+  const event = { ...contents, eventId, ...(baseVersion === undefined ? {} : { baseVersion }) };
   try {
-    await agent.record({ ...contents, eventId, ...(baseVersion === undefined ? {} : { baseVersion }) });
+    await agent.record(event);
   } catch (error) {
     if (!(error instanceof AgentError && error.code === "EVENT_EXISTS")) throw error;
+    const earlier = rowOf(context, eventId);
+    const signed = earlier?.state === "rejected" ? await signAnew(context, event, earlier.createdAt) : {};
     transaction(context, (tables) => {
       const [row] = tables.outbox({ eventId });
       if (row === undefined || row.state === "accepted" || row.state === "pending") return;
-      tables.update(row.id, { state: "pending", reason: null, message: null, pushedAt: null, ackedAt: null });
+      tables.update(row.id, {
+        ...signed,
+        state: "pending",
+        reason: null,
+        message: null,
+        pushedAt: null,
+        ackedAt: null,
+      });
     });
   }
+}
+
+/**
+ * The event as the agent's present key signs it. Only for one that the sequencer has refused: any other may be in the log already,
+ * under the signature that it was sent with. Should a copy of that one come late, the sequencer refuses this one for its id.
+ */
+async function signAnew(
+  { identity, encryption, vesVersion, key }: Context,
+  event: AgentEvent & { readonly baseVersion?: number },
+  createdAt: string,
+): Promise<Pick<OutboxRow, "signingHash" | "envelope">> {
+  const draft = draftOf({ ...event, createdAt }, identity, encryption.own);
+  const { signingHash, envelope } = await signDraft(draft, event.baseVersion, vesVersion, key);
+  return { signingHash, envelope };
 }
 
 /** Another process of this agent may have recorded the very same action in this moment. */

@@ -7,9 +7,9 @@ import { checkedRow } from "./events.ts";
 
 /**
  * The receipt of an own event that is in the log already, whoever sent it; `undefined` when it is not there. The event is
- * verified, and the receipt is for it.
+ * verified, and the receipt is for it, at its number.
  *
- * @throws AgentError LOG_CONTRADICTION when what stands there is not signed by this agent; else as asking does
+ * @throws AgentError LOG_CONTRADICTION when what stands there is not signed by this agent; INVALID_RECEIPT; else as asking does
  */
 export async function receiptInLog(
   context: Context,
@@ -27,6 +27,11 @@ export async function receiptInLog(
   });
   const signingHash = eventSigningHash(envelopeSchema.parse(found));
   await checkReceipt(context, { eventId, signingHash }, receipt, signal);
+  const { sequenceNumber } = receipt;
+  if (sequenceNumber !== row.sequenceNumber) {
+    const where = `is for ${sequenceNumber}, and the log gives it at ${row.sequenceNumber}`;
+    throw new AgentError("INVALID_RECEIPT", `The receipt of event ${eventId} ${where}`);
+  }
   return receipt;
 }
 

@@ -25,6 +25,8 @@ import type {
 } from "./store.ts";
 
 const COLUMN_OF_CHANGE: Record<keyof OutboxChange, string> = {
+  signingHash: "signing_hash",
+  envelope: "envelope",
   state: "state",
   reason: "reason",
   message: "message",
@@ -88,7 +90,7 @@ function tablesOf(sql: SqlStore, { tenantId, storeId }: StreamRef): StreamTables
       return integer(row?.["rows"]);
     },
     update: (id, change) => {
-      const members = Object.entries(change) as [keyof OutboxChange, string | number | null][];
+      const members = Object.entries(change) as [keyof OutboxChange, SqlValue][];
       const assignments = members.map(([member]) => `${COLUMN_OF_CHANGE[member]} = ?`).join(", ");
       const values = members.map(([, value]) => value);
       sql.exec(`UPDATE outbox SET ${assignments} WHERE id = ?`, ...values, id);

@@ -55,9 +55,12 @@ export type NewOutboxRow = Omit<
   "id" | "state" | "reason" | "message" | "pushedAt" | "ackedAt" | "remoteSequence" | "receipt"
 >;
 
-/** What may change of a row. */
+/** What may change of a row. Only what the sequencer has refused may be signed anew. */
 export type OutboxChange = Partial<
-  Pick<OutboxRow, "state" | "reason" | "message" | "pushedAt" | "ackedAt" | "remoteSequence" | "receipt">
+  Pick<
+    OutboxRow,
+    "signingHash" | "envelope" | "state" | "reason" | "message" | "pushedAt" | "ackedAt" | "remoteSequence" | "receipt"
+  >
 >;
 
 /**

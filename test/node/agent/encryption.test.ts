@@ -72,6 +72,17 @@ describe("an event that is recorded encrypted", () => {
     expect((await writer.history("order", "1")).events).toMatchObject([read]);
   });
 
+  test("has no open payload, though the sequencer gives it one", async () => {
+    const { model, writer, reader } = await pair([mine], []);
+    const { eventId } = await writer.record({ ...order, encryptTo: [theirs] });
+    await writer.push();
+    Object.assign(model.log[0] ?? {}, { payload: { to: "somebody else" } });
+    await reader.pull();
+    const event = await reader.waitFor(eventId);
+    expect(event).toMatchObject({ payload: null, payloadState: { kind: "not_for_us" } });
+    expect(event.envelope).not.toHaveProperty("payload");
+  });
+
   test("has any payload that JSON has, unchanged", async () => {
     const { writer } = await pair([mine], []);
     const payloads = fc.jsonValue().filter((value) => value !== null);

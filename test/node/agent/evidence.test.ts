@@ -87,6 +87,7 @@ describe("evidence", () => {
     ["another signature", ["signature", "inclusion"], () => changed("event", { agent_signature: zeros + zeros })],
     ["keys that nobody signed", ["signature"], () => changed("directory", { signedAt: "2027-01-01T00:00:00Z" })],
     ["another number", ["receipt", "inclusion"], () => changed("receipt", { sequenceNumber: 4 })],
+    ["a receipt that names another event", ["receipt"], () => changed("receipt", { eventId: crypto.randomUUID() })],
     ["an unknown key version", ["receipt"], () => changed("receipt", { sequencerKeyVersion: 9 })],
     ["a forged receipt", ["receipt"], () => changed("receipt", { sequencerSignature: zeros + zeros })],
     [

@@ -6,8 +6,15 @@ import { defineTool, READS, type Tool } from "../../../agent/src/mcp/tool.ts";
 import { toolkitOf } from "../../../agent/src/mcp/toolkit.ts";
 import { toolsFor } from "../../../agent/src/mcp/tools.ts";
 import { memoryStore } from "../../../agent/src/store/memory.ts";
+import type { AgentStore } from "../../../agent/src/store/store.ts";
 import type { Transport } from "../../../agent/src/transport.ts";
-import { type JsonObject, generateSeed, signingKeyFromSeed } from "../../../src/ves/index.ts";
+import {
+  type JsonObject,
+  generateSeed,
+  type SigningKey,
+  signingKeyFromSeed,
+  type WireEnvelope,
+} from "../../../src/ves/index.ts";
 import { QUICK } from "../../support/agents.ts";
 import { modelSequencer } from "../../support/model-sequencer.ts";
 
@@ -18,21 +25,26 @@ const ALL_TOOLS = new Map(toolsFor({ doesRecord: true }).map((tool) => [tool.nam
 async function newWorld() {
   const stream = { tenantId: crypto.randomUUID(), storeId: crypto.randomUUID() };
   const model = await modelSequencer(stream);
-  const identity = { ...stream, agentId: crypto.randomUUID(), keyId: 1 };
-  const key = await signingKeyFromSeed(generateSeed());
-  model.register(identity, key);
+  const agentId = crypto.randomUUID();
+  const keys = [await signingKeyFromSeed(generateSeed()), await signingKeyFromSeed(generateSeed())] as const;
+  for (const [index, key] of keys.entries()) model.register({ ...stream, agentId, keyId: index + 1 }, key);
   return {
     model,
-    /** Another process of the agent, as far as tools can tell. */
-    newServer: async (transport: Transport = model.transport) => {
+    /**
+     * Another process of the agent, as far as tools can tell.
+     *
+     * @param outbox outlives the process
+     */
+    newServer: async (transport: Transport = model.transport, outbox?: AgentStore, keyId: 1 | 2 = 1) => {
       const context = await createContext({
         transport,
-        store: memoryStore(),
+        store: outbox ?? memoryStore(),
         retry: QUICK,
-        identity,
-        keys: { signing: key },
+        identity: { ...stream, agentId, keyId },
+        keys: { signing: keys[keyId - 1] as SigningKey },
       });
-      const kit = toolkitOf(context, { allowedEventTypes: ["*"], isInMemory: true, secrets: [SECRET] });
+      const isInMemory = outbox === undefined;
+      const kit = toolkitOf(context, { allowedEventTypes: ["*"], isInMemory, secrets: [SECRET] });
       const faults: string[] = [];
       const call = async (tool: Tool | string, args: object = {}, options: Partial<CallOptions> = {}) => {
         const called = typeof tool === "string" ? (ALL_TOOLS.get(`stateset_${tool}`) as Tool) : tool;
@@ -83,6 +95,25 @@ describe("recording", () => {
     expect((await call("record_action", action)).code).toBe("INVALID_RECEIPT");
     model.interfere = () => undefined;
     expect((await call("record_action", action)).answer).toMatchObject({ isReplay: true, sequenceNumber: 1 });
+  });
+
+  test("a receipt that names another event or another number than the log is no success", async () => {
+    const { model, newServer } = await newWorld();
+    const { call } = await newServer();
+    const action = newAction();
+    const { answer } = await call("record_action", action);
+    const elsewhere = await newServer();
+    const answering = async (part: string, change: (answer: JsonObject) => JsonObject) => {
+      model.interfere = ({ path }) => (path.includes(part) ? change : undefined);
+      return (await elsewhere.call("record_action", action)).code;
+    };
+    const alien = { eventId: crypto.randomUUID() };
+    expect(await answering("/receipts/", (receipt) => ({ ...receipt, ...alien }))).toBe("INVALID_RECEIPT");
+    const at = (envelope: object, number: number) => ({ envelope: { ...envelope, sequence_number: number } });
+    const moved = (number: number) => answering("/ves/events/", ({ envelope }) => at(envelope as JsonObject, number));
+    expect(await moved(2)).toBe("INVALID_RECEIPT");
+    expect(await moved(1)).toBeUndefined();
+    expect((await elsewhere.call("record_action", action)).answer).toEqual({ ...answer, isReplay: true });
   });
 
   test("what was refused is not sent by a later call, and is tried again when it is called again", async () => {
@@ -146,6 +177,98 @@ describe("recording", () => {
     const stale = { ...newAction(), baseVersion: 0 };
     const answers = await Promise.all([call("record_action", stale), call("record_action", stale)]);
     expect(answers.map(({ code }) => code)).toEqual(["VERSION_CONFLICT", "VERSION_CONFLICT"]);
+    expect(model.log).toHaveLength(1);
+  });
+
+  test("is judged by its own version, whatever else is refused of its entity at the same time", async () => {
+    const { model, newServer } = await newWorld();
+    const { call, kit } = await newServer();
+    await call("record_action", newAction());
+    const stale = () => ({ ...newAction(), baseVersion: 0 });
+    const [right, next] = [1, 2].map((baseVersion) => ({ ...newAction(), baseVersion }));
+    const record = async (actions: readonly (object | undefined)[]) =>
+      (await Promise.all(actions.map((action) => call("record_action", action)))).map(({ code }) => code);
+    const conflict = "VERSION_CONFLICT";
+    expect(await record([stale(), right])).toEqual([conflict, undefined]);
+    const twice = [stale(), next, stale(), next];
+    expect(await record(twice)).toEqual([conflict, undefined, conflict, undefined]);
+    expect(model.log.map(({ base_version: version }) => version)).toEqual([undefined, 1, 2]);
+    // Only one of two that expect the same version can be right.
+    const rivals = [stale(), { ...newAction(), baseVersion: 3 }, { ...newAction(), baseVersion: 3 }];
+    expect(await record(rivals)).toEqual([conflict, undefined, conflict]);
+    // Nor does it wait for a conflict that is left to somebody.
+    await kit.agent.record(stale());
+    await kit.agent.push();
+    expect(kit.agent.conflicts()).toHaveLength(1);
+    expect(await record([{ ...newAction(), baseVersion: 4 }])).toEqual([undefined]);
+    expect(kit.agent.conflicts()).toHaveLength(1);
+  });
+
+  test("is pushed again where another call has put it back since the push looked", async () => {
+    const { newServer } = await newWorld();
+    const { call, kit } = await newServer();
+    vi.spyOn(kit.agent, "push").mockResolvedValueOnce({ outcomes: [], stopped: null });
+    expect((await call("record_action", newAction())).code).toBeUndefined();
+  });
+
+  test("is signed anew when the agent has another key than the one that was refused", async () => {
+    const { model, newServer } = await newWorld();
+    const outbox = memoryStore();
+    const [refused, lost] = [newAction(), { ...newAction(), entityId: "2", baseVersion: 0 }];
+    model.refusedKeys.add(1);
+    const former = await newServer(model.transport, outbox);
+    expect((await former.call("record_action", refused)).code).toBe("REJECTED");
+    model.interfere = ({ method }) => (method === "POST" ? "cut" : undefined);
+    expect((await former.call("record_action", lost)).code).toBe("OUTCOME_UNKNOWN");
+    model.interfere = () => undefined;
+
+    const present = await newServer(model.transport, outbox, 2);
+    for (const action of [lost, refused]) {
+      expect((await present.call("record_action", action)).answer).toMatchObject({ isReplay: false });
+    }
+    expect(model.log).toMatchObject([
+      { agent_key_id: 2, base_version: 0 },
+      { agent_key_id: 2, event_id: model.pushed[0]?.[0] },
+    ]);
+    expect(present.kit.agent.status().outbox).toMatchObject({ accepted: 2, pending: 0, rejected: 0 });
+    const elsewhere = await newServer();
+    for (const action of [lost, refused]) {
+      expect((await elsewhere.call("record_action", action)).answer).toMatchObject({ isReplay: true });
+    }
+  });
+
+  test("stays as it was signed until it was refused: what was sent may be in the log", async () => {
+    const { model, newServer } = await newWorld();
+    const outbox = memoryStore();
+    const action = newAction();
+    const former = await newServer(model.transport, outbox);
+    model.interfere = ({ method }) => (method === "POST" ? "cut" : undefined);
+    expect((await former.call("record_action", action)).code).toBe("OUTCOME_UNKNOWN");
+    model.interfere = () => undefined;
+    const present = await newServer(model.transport, outbox, 2);
+    expect((await present.call("record_action", action)).answer).toMatchObject({ sequenceNumber: 1 });
+    expect(model.log).toMatchObject([{ agent_key_id: 1 }]);
+  });
+
+  test("is found in the log where a copy of what was refused comes late", async () => {
+    const { model, newServer } = await newWorld();
+    const outbox = memoryStore();
+    const action = newAction();
+    const sent: WireEnvelope[] = [];
+    model.interfere = ({ method, body }) => {
+      if (method === "POST") sent.push(...(JSON.parse(body ?? "") as { events: WireEnvelope[] }).events);
+      return undefined;
+    };
+    model.refusedKeys.add(1);
+    await (await newServer(model.transport, outbox)).call("record_action", action);
+    const [copy] = sent.splice(0);
+    model.interfere = ({ method }) => {
+      const isFirst = method === "POST" && model.log.length === 0 && copy !== undefined;
+      if (isFirst) model.log.push({ ...copy, sequence_number: 1, sequenced_at: "2026-01-01T00:00:00Z" });
+      return undefined;
+    };
+    const present = await newServer(model.transport, outbox, 2);
+    expect((await present.call("record_action", action)).answer).toMatchObject({ isReplay: true, sequenceNumber: 1 });
     expect(model.log).toHaveLength(1);
   });
 });

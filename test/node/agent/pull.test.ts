@@ -410,6 +410,21 @@ describe("pull", () => {
     expect(model.requests.at(-1)).toBe(`PUT /api/v1/ves/cursors/${identity.agentId}`);
   });
 
+  test("nothing passes for signed that the sequencer put beside what was signed", async () => {
+    const { model, agent: newAgent } = await testStream();
+    const writer = await newAgent();
+    const { agent: reader } = await newAgent();
+    const { eventId } = await writer.agent.record(orderEvent());
+    await writer.agent.push();
+    const sound = structuredClone(model.log[0]);
+    Object.assign(model.log[0] ?? {}, { source_agent: crypto.randomUUID(), approved_by: "nobody" });
+    await reader.pull();
+    const { envelope, entityType, entityId } = await reader.waitFor(eventId, { timeoutMs: 10 });
+    const { sequence_number: _number, sequenced_at: _at, ...signed } = sound ?? {};
+    expect(envelope).toEqual({ ...signed, source_agent: writer.identity.agentId });
+    expect((await reader.history(entityType, entityId)).events).toMatchObject([{ envelope }]);
+  });
+
   test("what is signed by its own hash is what is stored", async () => {
     const { model, agent: newAgent } = await testStream();
     const { agent } = await newAgent();

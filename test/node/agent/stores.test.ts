@@ -105,6 +105,10 @@ describe.each(stores)("the store %s", (_name, open) => {
       expect(tables.counts("other")).toMatchObject({ unanswered: 1, quarantined: 0 });
       expect(ids({ numbers: { from: 5, to: 5 } })).toEqual(["z"]);
       expect(ids({ numbers: { from: 6, to: 9 } })).toEqual([]);
+
+      const signed = { signingHash: new Uint8Array(32).fill(8), envelope: '{"again":true}' };
+      tables.update(last?.id ?? 0, signed);
+      expect(tables.outbox({ eventId: "w" })).toMatchObject([{ ...signed, pushedAt: 9, state: "pending" }]);
     });
   });
 
