@@ -1,4 +1,4 @@
-import { type Envelope, envelopeSchema, toWireEnvelope, type WireEnvelope } from "../../src/ves/index.ts";
+import { envelopeSchema, toWireEnvelope, type WireEnvelope } from "../../src/ves/index.ts";
 import type { EncryptionKeyring } from "./encryption/index.ts";
 import { type ReadPayload, readPayload } from "./read-payload.ts";
 import type { OutboxRow, OutboxState, PulledRow } from "./store/store.ts";
@@ -42,17 +42,9 @@ export async function unsequencedEvent(row: OutboxRow, keyring: EncryptionKeyrin
 }
 
 async function contentOf(row: OutboxRow | PulledRow, keyring: EncryptionKeyring) {
-  const signed = signedEnvelope(row.envelope);
+  const signed = envelopeSchema.parse(JSON.parse(row.envelope));
   const { eventId, entityType, entityId, eventType, agentId } = row;
   const read = await readPayload(signed, keyring);
   const envelope = toWireEnvelope(signed);
   return { eventId, entityType, entityId, eventType, agentId, createdAt: signed.created_at, ...read, envelope };
-}
-
-/** Without what the sequencer may have put beside it: members that VES does not know, and an open payload of an encrypted event. */
-function signedEnvelope(text: string): Envelope {
-  const envelope = envelopeSchema.parse(JSON.parse(text));
-  if (envelope.payload_kind === 0) return envelope;
-  const { payload: _payload, ...encrypted } = envelope;
-  return encrypted;
 }

@@ -1,4 +1,4 @@
-import type { WireEnvelope } from "../../src/ves/index.ts";
+import { envelopeSchema, toWireEnvelope, type WireEnvelope } from "../../src/ves/index.ts";
 import { eventAnswer, inclusionForm, receiptForm } from "./answers.ts";
 import { type Context, streamQuery, transaction } from "./context.ts";
 import { AgentError } from "./errors.ts";
@@ -79,11 +79,13 @@ async function readDirectory(
   return trust.directory(agentId, true, signal);
 }
 
-/** From the agent's copy of the log where it has it. */
+/** From the agent's copy of the log where it has it; with the members that VES knows, and no others. */
 async function readEvent(context: Context, eventId: string, signal: AbortSignal | undefined): Promise<WireEnvelope> {
   const [row] = transaction(context, (tables) => tables.pulled({ eventId, limit: 1 }));
-  if (row !== undefined) return JSON.parse(row.envelope) as WireEnvelope;
+  if (row !== undefined) return toWireEnvelope(envelopeSchema.parse(JSON.parse(row.envelope)));
   const path = `/api/v1/ves/events/${eventId}?${streamQuery(context)}`;
   const { envelope } = await context.api.get(path, eventAnswer, { signal });
-  return envelope as unknown as WireEnvelope;
+  const parsed = envelopeSchema.safeParse(envelope);
+  if (!parsed.success) throw new AgentError("MALFORMED_ANSWER", `Event ${eventId} of the log is not understood`);
+  return toWireEnvelope(parsed.data);
 }

@@ -57,6 +57,18 @@ describe("evidence", () => {
     expect(model.requests.filter((request) => request.endsWith("/signing-keys"))).toHaveLength(2);
   });
 
+  test.each([false, true])("hands on no member that nobody has signed (pulled first: %s)", async (isPulled) => {
+    const { model, agent: newAgent } = await testStream();
+    const author = await newAgent();
+    const [eventId = ""] = await pushSome(author, 1);
+    model.seal();
+    Object.assign(model.log[0] ?? {}, { approved_by: "the boss", source_agent: "another" });
+    if (isPulled) await author.agent.pull();
+    const { event } = await author.agent.proof(eventId);
+    expect(event).toMatchObject({ event_id: eventId, source_agent: author.identity.agentId });
+    expect(event).not.toHaveProperty("approved_by");
+  });
+
   test("verifies as JSON, anywhere, with the sequencer's key alone", async () => {
     const copy: unknown = JSON.parse(JSON.stringify(evidence));
     const verdict = await verifyEvidence(copy, { sequencerKeys: sequencerKeys() });
