@@ -207,7 +207,7 @@ describe.concurrent("stateset-sync", () => {
       ],
       refused: [
         { line: 3, code: "INVALID_EVENT", message: "payload: is missing" },
-        { line: 4, code: "EVENT_EXISTS", message: `An event ${eventId} was recorded before` },
+        { line: 4, code: "EVENT_EXISTS", message: `There is an event ${eventId} already` },
         { line: 5, code: "INVALID_EVENT", message: expect.stringContaining("entity_type") as string },
         { line: 7, code: "INVALID_EVENT", message: expect.stringContaining("no JSON") as string },
       ],
