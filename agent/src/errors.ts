@@ -3,7 +3,7 @@
  *
  * - `INVALID_OPTIONS`: the agent cannot be made of what was given, or the URL that was given redirects elsewhere
  * - `INVALID_EVENT`: the event breaks a rule and was not recorded
- * - `EVENT_EXISTS`: an event with this id was recorded before
+ * - `EVENT_EXISTS`: an event with this id was recorded before, or is in the log
  * - `NO_CONFLICT`: the event to be resolved is not in conflict
  * - `CANNOT_ENCRYPT_ANEW`: an encrypted event cannot be said again, because the agent cannot decrypt it or does not know all its
  *   recipients' keys; drop it, and record it anew
