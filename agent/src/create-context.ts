@@ -48,6 +48,9 @@ const MAX_DELAY_MS = 86_400_000;
 
 /** @throws AgentError INVALID_OPTIONS; Error when the store cannot be read */
 export async function createContext(options: ContextOptions): Promise<Context> {
+  for (const name of ["identity", "keys", "store"] as const) {
+    if (typeof options[name] !== "object") throw new AgentError("INVALID_OPTIONS", `${name} is missing`);
+  }
   const { identity, url, credential, store } = options;
   const transport =
     options.transport ??

@@ -4,7 +4,10 @@ import { pulledSequence } from "./pull.ts";
 import { mayPass, pause } from "./retry.ts";
 
 /** The sequencer holds a question for 30 seconds at most. */
-const MAX_POLL_SECONDS = 25;
+export const MAX_POLL_SECONDS = 25;
+
+/** Before a sequencer that cannot be reached is asked again. */
+export const UNREACHABLE_PAUSE_MS = 500;
 
 /** Least time for a question that brings nothing: with very many readers waiting, the sequencer holds no more of them. */
 export const IDLE_PAUSE_MS = 100;

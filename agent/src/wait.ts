@@ -1,7 +1,7 @@
 import { type Context, transaction } from "./context.ts";
 import { AgentError, throwIfAborted } from "./errors.ts";
 import { type LogEvent, logEvent } from "./log-event.ts";
-import { longPoll } from "./long-poll.ts";
+import { longPoll, UNREACHABLE_PAUSE_MS } from "./long-poll.ts";
 import { pulledSequence } from "./pull.ts";
 import { pause } from "./retry.ts";
 import type { PulledRow } from "./store/store.ts";
@@ -20,7 +20,6 @@ export interface WaitOptions {
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Events that a predicate is asked about in one read of the store. */
 const CHUNK = 500;
-const UNREACHABLE_PAUSE_MS = 500;
 
 /**
  * Waits until a verified event is in the agent's copy of the log. The sequencer answers as soon as there is something new, so the

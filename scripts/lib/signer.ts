@@ -39,9 +39,9 @@ export async function newSigner(tenantId: string, storeId: string, keyId = 1): P
   return { tenantId, storeId, agentId: crypto.randomUUID(), keyId, key: await signingKeyFromSeed(generateSeed()) };
 }
 
-/** Signs a fact and gives the event as it goes over the wire. */
-export async function signEvent(signer: Signer, fact: Fact): Promise<WireEnvelope> {
-  const event = {
+/** What an event says of itself, whatever its payload is. */
+export function eventHead(signer: Signer, fact: Fact) {
+  return {
     ves_version: fact.vesVersion ?? 2,
     event_id: fact.eventId ?? newUuidV7(),
     tenant_id: signer.tenantId,
@@ -52,6 +52,13 @@ export async function signEvent(signer: Signer, fact: Fact): Promise<WireEnvelop
     entity_id: fact.entityId,
     event_type: fact.eventType,
     created_at: fact.createdAt ?? new Date().toISOString(),
+  };
+}
+
+/** Signs a fact and gives the event as it goes over the wire. */
+export async function signEvent(signer: Signer, fact: Fact): Promise<WireEnvelope> {
+  const event = {
+    ...eventHead(signer, fact),
     payload_kind: 0 as const,
     payload: fact.payload,
     payload_plain_hash: payloadPlainHash(canonicalJson(fact.payload)),

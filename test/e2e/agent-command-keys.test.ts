@@ -4,7 +4,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { call } from "../../scripts/lib/client.ts";
 import {
   ANY_UUID,
-  bundleCommand,
   errorOf,
   expectNoSecretShown,
   HEX_32,
@@ -16,16 +15,16 @@ import {
   recordOne,
   run,
   secret,
+  startCommandServer,
   streamOf,
   TIME,
 } from "./support/agent-command.ts";
-import { bundleFile, removeTempDirs, type ServerProcess, startServer, tempDir } from "./support/processes.ts";
+import { removeTempDirs, type ServerProcess, tempDir } from "./support/processes.ts";
 
 let server: ServerProcess;
 
 beforeAll(async () => {
-  await bundleCommand();
-  server = await startServer(await bundleFile(), tempDir(), { variables: { SEAL_MAX_AGE_MS: "100" } });
+  server = await startCommandServer();
 });
 afterEach(expectNoSecretShown);
 afterAll(async () => {

@@ -9,7 +9,6 @@ import { freePort } from "../../scripts/lib/ports.ts";
 import { toHex } from "../../src/ves/index.ts";
 import {
   ANY_UUID,
-  bundleCommand,
   errorOf,
   expectNoSecretShown,
   HEX_32,
@@ -21,24 +20,16 @@ import {
   run,
   secret,
   start,
+  startCommandServer,
   streamOf,
   TIME,
 } from "./support/agent-command.ts";
-import {
-  bundleFile,
-  receiptPublicKey,
-  removeTempDirs,
-  type ServerProcess,
-  startServer,
-  tempDir,
-  waitUntil,
-} from "./support/processes.ts";
+import { receiptPublicKey, removeTempDirs, type ServerProcess, tempDir, waitUntil } from "./support/processes.ts";
 
 let server: ServerProcess;
 
 beforeAll(async () => {
-  await bundleCommand();
-  server = await startServer(await bundleFile(), tempDir(), { variables: { SEAL_MAX_AGE_MS: "100" } });
+  server = await startCommandServer();
 });
 afterEach(expectNoSecretShown);
 afterAll(async () => {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { eventsAnswer } from "../answers.ts";
 import { type Context, streamQuery } from "../context.ts";
 import { AgentError } from "../errors.ts";
-import { IDLE_PAUSE_MS } from "../long-poll.ts";
+import { IDLE_PAUSE_MS, MAX_POLL_SECONDS, UNREACHABLE_PAUSE_MS } from "../long-poll.ts";
 import { pause } from "../retry.ts";
 import { type EventAnswer, eventAnswer } from "./events.ts";
 
@@ -23,9 +23,6 @@ export interface Waited {
 
 const page = eventsAnswer.extend({ next_sequence: z.int().min(1) });
 
-/** The sequencer holds a question for 30 seconds at most. */
-const MAX_POLL_SECONDS = 25;
-const UNREACHABLE_PAUSE_MS = 500;
 /** However short the time is, the log is looked at once. */
 const MIN_LOOK_MS = 1_000;
 

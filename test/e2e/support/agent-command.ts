@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { bundleAgent } from "../../../scripts/lib/build-agent.ts";
 import type { Server } from "../../../scripts/lib/client.ts";
-import { collectText, tempDir } from "./processes.ts";
+import { bundleFile, collectText, type ServerProcess, startServer, tempDir } from "./processes.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export const ANY_UUID = expect.stringMatching(UUID) as string;
@@ -45,6 +45,12 @@ export async function bundleCommand(): Promise<void> {
   await bundleAgent(directory, "bundle");
   writeFileSync(join(directory, "package.json"), '{ "type": "module" }');
   program = join(directory, "stateset-sync.js");
+}
+
+/** Bundles the command, and starts a sequencer for it that seals at once. */
+export async function startCommandServer(): Promise<ServerProcess> {
+  await bundleCommand();
+  return startServer(await bundleFile(), tempDir(), { variables: { SEAL_MAX_AGE_MS: "100" } });
 }
 
 /** Starts `stateset-sync` in an environment that says nothing of a sequencer. */

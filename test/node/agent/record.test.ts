@@ -166,6 +166,9 @@ describe("createAgent", () => {
 
   test.each([
     ["keys", { signing: "12" }],
+    ["keys", undefined],
+    ["identity", undefined],
+    ["store", undefined],
     ["identity", { ...identity, storeId: "mine" }],
     ["batchEvents", 1_001],
     ["timeoutMs", 0],
